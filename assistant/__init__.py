@@ -1,0 +1,1 @@
+"""The question side: question, retrieval, evidence, answer, rendering; and the faces."""

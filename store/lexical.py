@@ -1,0 +1,148 @@
+"""The lexical index: BM25 over titles and abstracts. The only module that imports tantivy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from store.errors import StoreError
+
+_ANALYZER = "stemmed"
+_HEAP = 50_000_000
+_COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
+_ID, _TEXT = "id", "text"
+ALL = 10_000_000
+
+
+@lru_cache(maxsize=1)
+def _analyzer() -> Any:
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple())
+    for part in (Filter.remove_long(60), Filter.ascii_fold(), Filter.lowercase(), Filter.stopword("english"), Filter.stemmer("english")):
+        builder = builder.filter(part)
+    return builder.build()
+
+
+def compounds(text: str) -> str:
+    """Words joined by hyphens or slashes, written as one: ``over-squashing`` is also found as ``oversquashing``."""
+    return " ".join(re.sub(r"\W", "", word) for word in _COMPOUND.findall(text))
+
+
+def terms(text: str) -> list[str]:
+    """Stemmed terms of a text, without stop words, in order; words with hyphens also as one term, at the end."""
+    found: list[str] = _analyzer().analyze(f"{text} {compounds(text)}")
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def word_terms(word: str) -> tuple[str, ...]:
+    """Terms of one word; empty for a stop word."""
+    return tuple(_analyzer().analyze(word))
+
+
+def _schema() -> Any:
+    from tantivy import SchemaBuilder
+
+    builder = SchemaBuilder()
+    builder.add_text_field(_ID, stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(_TEXT, stored=False, tokenizer_name=_ANALYZER, index_option="position")
+    return builder.build()
+
+
+class LexicalIndex:
+    """BM25 (k1 1.2, b 0.75) over entries, one document each.
+
+    Args:
+        path: folder of the index; made where it is missing.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from tantivy import Index
+
+        path.mkdir(parents=True, exist_ok=True)
+        self._schema = _schema()
+        try:
+            self._index = Index(self._schema, path=str(path), reuse=True)
+        except ValueError as error:
+            raise StoreError(f"The lexical index cannot be read ({error}).", "Rebuild it: assistant doctor --repair") from None
+        self._index.register_tokenizer(_ANALYZER, _analyzer())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what other processes have committed."""
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def count(self) -> int:
+        """Number of entries held."""
+        return int(self._searcher.num_docs)
+
+    def write(self, entries: Iterable[tuple[str, str | None, str]], removed: Iterable[str] = ()) -> None:
+        """Add or replace entries and take others out, in one commit.
+
+        Args:
+            entries: (id, title, abstract).
+            removed: ids to take out.
+        """
+        from tantivy import Document
+
+        writer = self._index.writer(_HEAP, 1)
+        for id in removed:
+            writer.delete_documents(_ID, id)
+        for id, title, abstract in entries:
+            text = f"{title}\n{abstract}" if title else abstract
+            writer.delete_documents(_ID, id)
+            writer.add_document(Document(**{_ID: [id], _TEXT: [f"{text}\n{compounds(text)}"]}))
+        writer.commit()
+        writer.wait_merging_threads()
+        self.refresh()
+
+    def query(self, weights: dict[str, float], count: int) -> list[tuple[str, float]]:
+        """Entries by BM25.
+
+        Args:
+            weights: terms (as :func:`terms` gives them) and how much each counts.
+            count: how many entries.
+
+        Returns:
+            (entry id, score), best first; entries that hold none of the terms are not among them.
+        """
+        return self._search(self._any_of(weights), count)
+
+    def score(self, weights: dict[str, float], ids: Sequence[str]) -> dict[str, float]:
+        """BM25 scores of given entries; those that hold none of the terms are left out."""
+        from tantivy import Occur, Query
+
+        if not ids or not weights:
+            return {}
+        these = Query.const_score_query(Query.term_set_query(self._schema, _ID, list(ids)), 0.0)
+        query = Query.boolean_query([(Occur.Must, self._any_of(weights)), (Occur.Must, these)])
+        return dict(self._search(query, len(ids)))
+
+    def frequency(self, term: str) -> int:
+        """Number of entries that hold a term."""
+        return int(self._searcher.doc_freq(_TEXT, term))
+
+    def ids(self) -> list[str]:
+        """Ids of all entries held, with repeats where an entry is held twice."""
+        from tantivy import Query
+
+        return [id for id, _ in self._search(Query.all_query(), max(1, min(ALL, self.count())))]
+
+    def _any_of(self, weights: dict[str, float]) -> Any:
+        from tantivy import Occur, Query
+
+        return Query.boolean_query(
+            [(Occur.Should, Query.boost_query(Query.term_query(self._schema, _TEXT, term), weight)) for term, weight in weights.items()]
+        )
+
+    def _search(self, query: Any, count: int) -> list[tuple[str, float]]:
+        searcher = self._searcher
+        return [(searcher.doc(at)[_ID][0], float(score)) for score, at in searcher.search(query, count, count=False).hits]

@@ -1,0 +1,99 @@
+"""Hybrid retrieval: a question's terms and vector to scored candidates.
+
+Each index gives a pool; every candidate of either pool gets both scores, so that fusion compares like with like. The fused
+score is a weighted sum of the two scores, each standardised over the pool (the recipe and what else was tried:
+``docs/retrieval.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from store.ledger import ChunkVectors
+from store.store import Store
+from store.types import Filtered
+
+Vector = npt.NDArray[np.float32]
+LEXICAL_WEIGHT = 0.3
+POOL = 200
+# Up to this many entries a filter's result is scored exactly; beyond, the pools are widened and filtered.
+_EXACT = 5000
+_WIDEST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry that may be relevant.
+
+    Args:
+        id: entry id.
+        fused: weighted sum of the standardised scores; comparable within one question only.
+        lexical: BM25; 0 where the entry holds none of the terms.
+        dense: cosine of the question and the entry's best chunk, -1 to 1.
+        chunks: its stored vectors.
+    """
+
+    id: str
+    fused: float
+    lexical: float
+    dense: float
+    chunks: tuple[ChunkVectors, ...]
+
+
+def retrieve(
+    store: Store,
+    vector: Vector,
+    weights: dict[str, float],
+    *,
+    pool: int = POOL,
+    within: Filtered | None = None,
+    lexical_weight: float = LEXICAL_WEIGHT,
+) -> list[Candidate]:
+    """Candidates for a question.
+
+    Args:
+        store: the corpus.
+        vector: the question's unit vector ``[d]``.
+        weights: its terms and how much each counts.
+        pool: entries taken from each index.
+        within: only these entries.
+        lexical_weight: share of the lexical score in the fused one, 0 to 1.
+
+    Returns:
+        The union of both pools, best first; ties by id.
+    """
+    if within is not None and len(within.ids) <= _EXACT:
+        ids = sorted(within.ids)
+        lexical = store.lexical.score(weights, ids)
+    else:
+        wide = pool if within is None else min(_WIDEST, pool * max(1, store.lexical.count() // max(1, len(within.ids))) * 2)
+        dense_pool = [id for id, _ in store.vectors.query(vector, wide)]
+        lexical_pool = store.lexical.query(weights, wide) if weights else []
+        if within is not None:
+            dense_pool = [id for id in dense_pool if id in within.ids][:pool]
+            lexical_pool = [(id, score) for id, score in lexical_pool if id in within.ids][:pool]
+        lexical = dict(lexical_pool)
+        lexical |= store.lexical.score(weights, [id for id in dense_pool if id not in lexical])
+        ids = sorted({*dense_pool, *lexical})
+    chunks: dict[str, list[ChunkVectors]] = {}
+    for row in store.ledger.vectors(ids):
+        chunks.setdefault(row.entry, []).append(row)
+    ids = [id for id in ids if id in chunks]
+    if not ids:
+        return []
+    dense = np.array([max(float(row.vector @ vector) for row in chunks[id]) for id in ids])
+    sparse = np.array([lexical.get(id, 0.0) for id in ids])
+    fused = lexical_weight * standardise(sparse) + (1 - lexical_weight) * standardise(dense)
+    found = [Candidate(id, float(f), float(s), float(d), tuple(chunks[id])) for id, f, s, d in zip(ids, fused, sparse, dense, strict=True)]
+    return sorted(found, key=lambda c: (-c.fused, c.id))
+
+
+def standardise(scores: npt.NDArray[np.float64] | Sequence[float]) -> npt.NDArray[np.float64]:
+    """Scores with mean 0 and standard deviation 1; all 0 where they do not differ."""
+    values = np.asarray(scores, dtype=np.float64)
+    spread = values.std() if len(values) else 0.0
+    return (values - values.mean()) / spread if spread > 1e-12 else np.zeros_like(values)
