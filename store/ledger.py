@@ -446,14 +446,15 @@ def _spans(text: str) -> tuple[Span, ...]:
 
 def _pack(rows: Vector) -> bytes:
     scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / 127
-    return scale.astype("<f4").tobytes() + np.rint(rows / scale).astype(np.int8).tobytes()
+    packed: bytes = scale.astype("<f4").tobytes() + np.rint(rows / scale).astype(np.int8).tobytes()
+    return packed
 
 
 def _unpack(blob: bytes, dimensions: int) -> Vector:
     count = len(blob) // (4 + dimensions)
     scale = np.frombuffer(blob, dtype="<f4", count=count)
     cells = np.frombuffer(blob, dtype=np.int8, offset=4 * count).reshape(count, dimensions)
-    return cells.astype(np.float32) * scale[:, None]
+    return np.asarray(cells * scale[:, None], dtype=np.float32)
 
 
 def _contains(text: str) -> str:

@@ -56,7 +56,8 @@ def _record(number: int, raw: str) -> Record:
     if not abstract:
         raise _Unusable(f"no abstract: none of the fields {', '.join(_ABSTRACT)} holds text")
     title = _text(data, ("title",))
-    external = data.get("externalIds") if isinstance(data.get("externalIds"), dict) else {}
+    found = data.get("externalIds")
+    external: dict[str, Any] = found if isinstance(found, dict) else {}
     doi = clean_doi(_text(data, ("doi", "DOI")) or _text(external, ("DOI",)) or "")
     arxiv = clean_arxiv(_text(data, _ARXIV) or _text(external, ("ArXiv",)) or "")
     url = _text(data, _URL)

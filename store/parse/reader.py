@@ -116,7 +116,7 @@ def _unreadable(path: Path, error: OSError) -> InputFileError:
 
 
 def _head(path: Path, data: IO[bytes]) -> str:
-    start: bytes = data.peek(_HEAD)[:_HEAD]  # type: ignore[attr-defined]
+    start: bytes = data.peek(_HEAD)[:_HEAD]
     if not start:
         raise InputFileError(f"{path}: the file is empty.", "Check that it was saved or downloaded in full.")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -1,0 +1,127 @@
+"""Candidates to evidence: how well each entry, and each of its sentences, fits a question."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.analyse import Question
+from assistant.types import Evidence
+from store.lexical import terms
+from store.retrieve import Candidate, retrieve, standardise
+from store.store import Store
+from store.types import Entry, Filtered
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An entry with its evidence.
+
+    Args:
+        entry: the entry.
+        candidate: its retrieval scores.
+        features: ``dense``, ``sentence`` (best sentence's cosine), ``title`` (title's cosine), ``coverage`` (share of the
+            question's terms it holds, by inverse document frequency) ``phrase`` (share of adjacent terms held adjacent) and
+            ``missing`` (weight of its heaviest term not held, as a share of the heaviest).
+        sentences: its sentences, best first.
+    """
+
+    entry: Entry
+    candidate: Candidate
+    features: dict[str, float]
+    sentences: tuple[Evidence, ...]
+
+
+def gather(store: Store, text: str, question: Question, *, within: Filtered | None = None, deep: int = 120) -> list[Scored]:
+    """Retrieve and score.
+
+    Args:
+        store: the corpus.
+        text: what to look for: the topic or the question.
+        question: the question as understood.
+        within: only these entries.
+        deep: entries whose sentences are scored.
+
+    Returns:
+        Entries, best first by the fused score.
+    """
+    vector = store.embedder.embed_query(text)
+    wanted = Counter(terms(text))
+    found = retrieve(store, vector, dict(wanted), within=within)[:deep]
+    total = store.lexical.count()
+    idf = {term: math.log(1 + total / (1 + store.lexical.frequency(term))) for term in wanted}
+    entries = store.ledger.entries([c.id for c in found])
+    return [_score(entries[c.id], c, vector, list(wanted), idf, question) for c in found if c.id in entries]
+
+
+def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str], idf: dict[str, float], question: Question) -> Scored:
+    held = terms(f"{entry.title or ''}\n{entry.abstract}")
+    cosines: list[float] = []
+    spans = []
+    title = 0.0
+    for chunk in candidate.chunks:
+        values = chunk.rows @ vector
+        title = max(title, float(values[0]))
+        cosines += [float(v) for v in values[1:]]
+        spans += list(chunk.sentences)
+    cover = [_coverage(set(terms(entry.abstract[s.start : s.end])), idf) for s in spans]
+    sentences = [
+        Evidence(
+            entry.id,
+            entry.abstract[s.start : s.end],
+            s.start,
+            s.end,
+            "abstract",
+            cosine + 0.35 * share + (0.08 if question.quantity and any(ch.isdigit() for ch in entry.abstract[s.start : s.end]) else 0.0),
+        )
+        for s, cosine, share in zip(spans, cosines, cover, strict=True)
+    ]
+    features = {
+        "dense": candidate.dense,
+        "sentence": max(cosines, default=0.0),
+        "title": title,
+        "coverage": _coverage(set(held), idf),
+        "sentence_coverage": max(cover, default=0.0),
+        "phrase": _phrase(wanted, held),
+        "missing": max((w for t, w in idf.items() if t not in held), default=0.0) / max([*idf.values(), 1e-9]),
+    }
+    return Scored(entry, candidate, features, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
+
+
+def _coverage(held: set[str], idf: dict[str, float]) -> float:
+    whole = sum(idf.values())
+    return sum(weight for term, weight in idf.items() if term in held) / whole if whole else 0.0
+
+
+def _phrase(wanted: Sequence[str], held: Sequence[str]) -> float:
+    pairs = set(zip(wanted, wanted[1:], strict=False))
+    if not pairs:
+        return float(bool(wanted) and wanted[0] in held)
+    return len(pairs & set(zip(held, held[1:], strict=False))) / len(pairs)
+
+
+def rank_sentences(found: Sequence[Scored], limit: int) -> list[Evidence]:
+    """The best sentences of the best entries.
+
+    Args:
+        found: entries, best first.
+        limit: entries looked at.
+
+    Returns:
+        Sentences with a score that adds the entry's standing to the sentence's own.
+    """
+    top = found[:limit]
+    standing = standardise([s.candidate.fused for s in found])[: len(top)]
+    pool = [
+        Evidence(e.entry, e.quote, e.start, e.end, e.field, e.score + 0.12 * float(z))
+        for s, z in zip(top, standing, strict=True)
+        for e in s.sentences
+    ]
+    return sorted(pool, key=lambda e: (-e.score, e.entry, e.start))

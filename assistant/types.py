@@ -1,0 +1,88 @@
+"""Values passed between the stages of the question side. Frozen, without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from store.types import Provenance
+
+Status = Literal["answered", "abstained"]
+Reason = Literal["no-topic", "not-in-abstracts", "false-premise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence of an entry, scored for a question.
+
+    ``quote`` equals ``abstract[start:end]`` (or the title where ``field`` is ``title``).
+    """
+
+    entry: str
+    quote: str
+    start: int
+    end: int
+    field: Literal["abstract", "title"]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A numbered source with a verbatim span of it."""
+
+    n: int
+    id: str
+    title: str | None
+    url: str | None
+    quote: str
+    start: int
+    end: int
+    field: Literal["abstract", "title"]
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of an answer, with the numbers of the citations that support it."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: Literal["quoted", "verified", "repaired"]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An entry close to a question that the answer does not cite."""
+
+    id: str
+    title: str | None
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as every face renders it; see docs/design.md for the JSON contract."""
+
+    question: str
+    mode: Literal["answer", "list", "compare"]
+    status: Status
+    reason: Reason | None
+    text: str
+    claims: tuple[Claim, ...]
+    citations: tuple[Citation, ...]
+    nearest: tuple[Near, ...]
+    considered: int
+    store: str
+    seconds: float
+    terms: tuple[str, ...] = ()
+    lacking: tuple[tuple[str, int], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as the JSON contract has it."""
+        data = asdict(self)
+        for name in ("terms", "lacking"):
+            del data[name]
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0, "cost": 0.0}
+        extra = {"lacking": dict(self.lacking)} if self.lacking else {}
+        return {"schema": 1, **data, "removed": [], "model": None, "usage": usage, **extra}
