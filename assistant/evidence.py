@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -101,10 +102,10 @@ def _coverage(held: set[str], idf: dict[str, float]) -> float:
 
 
 def _phrase(wanted: Sequence[str], held: Sequence[str]) -> float:
-    pairs = set(zip(wanted, wanted[1:], strict=False))
+    pairs = set(pairwise(wanted))
     if not pairs:
         return float(bool(wanted) and wanted[0] in held)
-    return len(pairs & set(zip(held, held[1:], strict=False))) / len(pairs)
+    return len(pairs & set(pairwise(held))) / len(pairs)
 
 
 def rank_sentences(found: Sequence[Scored], limit: int) -> list[Evidence]:

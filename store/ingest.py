@@ -267,6 +267,8 @@ def _cut_short(records: list[Record], old: dict[int, RecordRow]) -> bool:
     last = records[-1]
     whole = str(before["abstract"])
     return before["title"] == last.title and whole != last.abstract and whole.startswith(last.abstract)
+
+
 def _apply_record(store: Store, source: int, ordinal: int, record: Record, row: RecordRow | None, tally: _Tally) -> None:
     ledger = store.ledger
     if row and row.body == record_body(record):

@@ -91,7 +91,7 @@ def open_source(path: Path) -> Iterator[Source]:
     try:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            data: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw  # type: ignore[arg-type]
+            data = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
             head = _head(path, data)
             parser = next(p for p in PARSERS if p.sniff(head))
             yield Source(path, parser, _lines(path, data))
@@ -115,7 +115,7 @@ def _unreadable(path: Path, error: OSError) -> InputFileError:
     return InputFileError(f"{path}: cannot be read ({error.strerror or error}).", "Check the path and its permissions.")
 
 
-def _head(path: Path, data: IO[bytes]) -> str:
+def _head(path: Path, data: io.BufferedReader) -> str:
     start: bytes = data.peek(_HEAD)[:_HEAD]
     if not start:
         raise InputFileError(f"{path}: the file is empty.", "Check that it was saved or downloaded in full.")

@@ -1,0 +1,1 @@
+"""The faces: thin, they translate and never decide."""

@@ -1,0 +1,309 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assistant.config import existing, sample_path, store_path
+from store.errors import QuestionError, SettingsError, UserError
+from store.types import Filters
+
+app = typer.Typer(
+    help="Answers over a corpus of paper abstracts, with citations that hold.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store (else ASSISTANT_STORE, else the default one).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+YearOption = Annotated[str | None, typer.Option("--year", help="2020, 2018-2020, 2018- or -2020.")]
+AuthorOption = Annotated[str | None, typer.Option("--author", help="Part of an author's name.")]
+VenueOption = Annotated[str | None, typer.Option("--venue", help="Part of the venue's name.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="Name of a file that was read; * and ? match.")]
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, ensure_ascii=False))
+
+
+def _filters(year: str | None, author: str | None, venue: str | None, source: str | None) -> Filters | None:
+    years = None
+    if year is not None:
+        match = re.fullmatch(r"(\d{4})?(-)?(\d{4})?", year.strip())
+        if not match or not (match.group(1) or match.group(3)):
+            raise SettingsError(f"--year {year!r} is not a year or a range.", "Write 2020, 2018-2020, 2018- or -2020.")
+        low, dash, high = match.groups()
+        years = (int(low) if low else None, int(high) if high else (None if dash else int(low)))
+    filters = Filters(years=years, author=author, venue=venue, source=source)
+    return filters if filters else None
+
+
+def _progress(stage: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{stage} {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def _assistant(option: Path | None) -> Any:
+    from assistant.core import Assistant
+    from store.errors import StoreError
+
+    where = store_path(option)
+    path = existing(where)
+    if path is not None:
+        try:
+            return Assistant(path)
+        except StoreError:
+            if where.explicit:
+                raise
+    from assistant.sample import sample_store
+
+    sample = sample_path()
+    if not sample.exists():
+        print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
+    sample_store(sample, _progress)
+    return Assistant(sample, name="sample")
+
+
+@app.command()
+def ask(
+    question: Annotated[str | None, typer.Argument(help="The question; - reads it from standard input.")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    batch: Annotated[
+        Path | None, typer.Option("--batch", metavar="FILE", help="One question, or a JSON object, a line; - reads standard input.")
+    ] = None,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show scores.")] = False,
+) -> None:
+    """Answer a question, with citations.
+
+    Examples: ask "what papers study grokking?"; echo "crowd counting" | ask -; ask --batch questions.txt --json
+    """
+    from assistant.render.terminal import render
+
+    filters = _filters(year, author, venue, source)
+    if batch is not None:
+        _ask_batch(batch, store, filters, as_json)
+        return
+    if question is None:
+        raise QuestionError("No question was given.", 'For example: ask "what papers study grokking?"')
+    text = sys.stdin.read() if question == "-" else question
+    answer = _assistant(store).ask(text, filters)
+    if as_json:
+        _print_json(answer.as_json())
+        return
+    tty = sys.stdout.isatty()
+    width = shutil.get_terminal_size((80, 24)).columns if tty else 80
+    print(render(answer, width=width, color=tty and "NO_COLOR" not in os.environ, explain=explain), end="")
+
+
+def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json: bool) -> None:
+    from assistant.render.terminal import render
+
+    try:
+        lines = (sys.stdin.read() if str(batch) == "-" else batch.read_text(encoding="utf-8")).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{batch}: cannot be read ({error}).", "Give a UTF-8 file with one question a line.") from None
+    assistant = _assistant(store)
+    failed = False
+    for line in filter(str.strip, lines):
+        row: dict[str, Any] = {}
+        try:
+            row = _batch_row(line)
+            answer = assistant.ask(row["question"], filters)
+        except UserError as error:
+            failed = True
+            _print_json({"id": row.get("id"), "error": {"message": error.message, "fix": error.fix}})
+            continue
+        given = {"id": row["id"]} if "id" in row else {}
+        if as_json:
+            _print_json({**given, **answer.as_json()})
+        else:
+            print(f"# {answer.question}\n\n{render(answer)}")
+        sys.stdout.flush()
+    if failed:
+        raise SystemExit(2)
+
+
+def _batch_row(line: str) -> dict[str, Any]:
+    if not line.lstrip().startswith("{"):
+        return {"question": line}
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        raise QuestionError("The line is not valid JSON.", 'Write {"id": ..., "question": ...} or the bare question.') from None
+    if not isinstance(row.get("question"), str):
+        return_id = row.get("id")
+        raise QuestionError(f"The line with id {return_id!r} has no question.", 'Write {"id": ..., "question": ...}.')
+    return dict(row)
+
+
+@app.command()
+def search(
+    query: str,
+    count: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 10,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+) -> None:
+    """List the entries that fit a query, each with its best sentence and the words it shares."""
+    from assistant.render.terminal import safe
+
+    hits = _assistant(store).search(query, count, _filters(year, author, venue, source))
+    if as_json:
+        rows = [
+            {
+                "id": h.entry.id,
+                "title": h.entry.title,
+                "score": h.score,
+                "sentence": h.sentence,
+                "provenance": [dataclasses.asdict(p) for p in h.entry.provenance],
+                "dense": h.dense,
+                "lexical": h.lexical,
+                "matched": h.matched,
+            }
+            for h in hits
+        ]
+        _print_json({"schema": 1, "query": query, "hits": rows})
+        return
+    for number, hit in enumerate(hits, start=1):
+        print(f"{number}. {safe(hit.entry.title or 'Untitled')}  ({hit.entry.id})")
+        print(f"   similarity {hit.dense:.2f}, BM25 {hit.lexical:.1f}; words: {safe(', '.join(hit.matched)) or 'none'}")
+        print(f"   {safe(hit.sentence)}\n")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of .txt and .jsonl files.")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Accept a file that lost most of its papers.")] = False,
+) -> None:
+    """Read saved feed pages or JSON Lines into the store."""
+    import tempfile
+
+    from store.ingest import ingest as run
+    from store.parse import find_files
+    from store.store import LEDGER, Store
+
+    files = find_files(paths)
+    target = store_path(store).path
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) if dry_run and not (target / LEDGER).exists() else target
+        with Store(folder, create=True) as opened:
+            report = run(opened, files, dry_run=dry_run, prune=prune, progress=_progress)
+    error = {"error": {"message": report.errors[0].message, "fix": report.errors[0].fix}} if report.errors else {}
+    if as_json:
+        data = dataclasses.asdict(dataclasses.replace(report, errors=()))
+        del data["errors"]
+        _print_json({"schema": 1, **data, **error})
+    else:
+        would = "would be " if dry_run else ""
+        print(
+            f"{report.entries} entries from {report.provenances} records: {report.added} {would}added, {report.updated} {would}updated, {report.unchanged} unchanged, {report.removed} {would}removed."
+        )
+        for reject in report.rejected:
+            print(f"rejected: {reject.file}, line {reject.line}: {reject.reason}", file=sys.stderr)
+        for problem in report.errors:
+            print(f"error: {problem}", file=sys.stderr)
+    if report.errors:
+        raise SystemExit(2)
+
+
+@app.command()
+def show(name: str, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show one entry: by id, alias, file#number or whole title."""
+    from assistant.render.terminal import safe
+
+    entry = _assistant(store).store.resolve(name)
+    if as_json:
+        data = dataclasses.asdict(entry)
+        _print_json({"schema": 1, **data})
+        return
+    print(f"{safe(entry.title or 'Untitled')}\n{entry.id}")
+    print("\n".join(f"{p} (line {p.line})" for p in entry.provenance))
+    print(f"\n{safe(entry.abstract)}")
+
+
+@app.command()
+def forget(name: str, store: StoreOption = None) -> None:
+    """Take a file's entries, or one entry, out of the store."""
+    from store.ingest import forget as run
+    from store.store import Store
+
+    with Store(store_path(store).path) as opened:
+        what, count = run(opened, name)
+    print(f"Forgot {what}: {count} entries left the store.")
+
+
+@app.command()
+def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Say what the store holds. Nothing is sent anywhere: no model and no remote embedder is configured."""
+    assistant = _assistant(store)
+    counts = assistant.store.ledger.counts()
+    if as_json:
+        _print_json({"schema": 1, "store": assistant.name, **counts, "embedder": assistant.store.ledger.meta("embedder")})
+        return
+    print(f"store: {assistant.name}")
+    print("\n".join(f"{name}: {number}" for name, number in counts.items()))
+    print(f"embedder: {assistant.store.ledger.meta('embedder')}\nnetwork: nothing is sent anywhere")
+
+
+@app.command()
+def doctor(store: StoreOption = None, fix: Annotated[bool, typer.Option("--repair", help="Rebuild what is wrong.")] = False) -> None:
+    """Compare the ledger with both indexes."""
+    from store.doctor import examine, repair
+    from store.store import Store
+
+    with Store(store_path(store).path) as opened:
+        findings = examine(opened)
+        for finding in findings:
+            print(f"{finding.part}: {finding.text}")
+        if findings and fix:
+            repair(opened, findings, _progress)
+            findings = examine(opened)
+            print("repaired" if not findings else "still wrong; see above")
+    if findings:
+        print("Repair with: assistant doctor --repair", file=sys.stderr)
+        raise SystemExit(2)
+    print("The ledger and both indexes agree.")
+
+
+def _run(arguments: list[str]) -> None:
+    try:
+        app(args=arguments, standalone_mode=True)
+    except UserError as error:
+        if "--json" in arguments:
+            _print_json({"error": {"message": error.message, "fix": error.fix}})
+        else:
+            print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    """Entry point of ``assistant``."""
+    _run(sys.argv[1:])
+
+
+def ask_main() -> None:
+    """Entry point of ``ask``: the same as ``assistant ask``."""
+    _run(["ask", *sys.argv[1:]])

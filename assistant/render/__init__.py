@@ -1,0 +1,1 @@
+"""Answers to text of one kind or another. Pure: values in, strings out."""

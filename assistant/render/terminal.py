@@ -1,0 +1,71 @@
+"""Answers for a terminal."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Collection
+
+from assistant.core import SAMPLE_NOTE
+from assistant.types import Answer, Citation
+from store.lexical import word_terms
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_WIDEST = 100
+
+
+def safe(text: str) -> str:
+    """Text on one line without anything that could drive a terminal."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def render(answer: Answer, *, width: int = 80, color: bool = False, explain: bool = False) -> str:
+    """An answer as text.
+
+    Args:
+        answer: what to show.
+        width: columns of the terminal.
+        color: emphasise with ANSI escapes.
+        explain: show scores.
+    """
+    width = max(40, min(width, _WIDEST))
+
+    def style(text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+    def quote(citation: Citation, score: float) -> str:
+        body = textwrap.fill(
+            f"“{safe(citation.quote)}” [{citation.n}]" + (f"  score {score:.3f}" if explain else ""),
+            width,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
+        return emphasise(body, answer.terms) if color else body
+
+    lines: list[str] = [style(SAMPLE_NOTE, "2"), ""] if answer.store == "sample" else []
+    if answer.status == "abstained":
+        lines.append("Nothing in this corpus is on this topic.")
+        if answer.nearest:
+            lines.append("Nearest entries:")
+            lines += [textwrap.fill(f"- {safe(e.title or e.id)}", width, subsequent_indent="  ") for e in answer.nearest]
+    else:
+        if answer.mode == "list":
+            count = len(answer.claims)
+            lines += [f"{count} {'paper' if count == 1 else 'papers'} of {answer.considered} considered:", ""]
+        last = 0
+        for claim, citation in zip(answer.claims, answer.citations, strict=True):
+            if citation.n != last:
+                title = textwrap.fill(f"[{citation.n}] {safe(citation.title or 'Untitled')}", width, subsequent_indent="    ")
+                lines += [style(title, "1"), style("    " + ", ".join(safe(str(p)) for p in citation.provenance), "2")]
+            lines += [quote(citation, claim.score), ""]
+            last = citation.n
+    lines += [f"{number} entries have no {field} and were left out." for field, number in answer.lacking if number]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def emphasise(text: str, terms: Collection[str]) -> str:
+    """Underline the words of a text whose stems are among the terms."""
+    wanted = set(terms)
+    return _WORD.sub(lambda m: f"\x1b[4m{m.group(0)}\x1b[24m" if wanted & set(word_terms(m.group(0))) else m.group(0), text)
