@@ -195,7 +195,7 @@ def check(text: str) -> str:
     other = other_language(question)
     if other:
         raise QuestionError(f"The question seems to be in {other}; only English is understood.", "Ask it in English.")
-    if not terms(question):
+    if all(word in _FUNCTION_WORDS for word in terms(question)):
         raise QuestionError(
             "The question holds no word to search for, only stop words or punctuation.", "Name the topic, method or paper you mean."
         )
@@ -211,6 +211,38 @@ _FOREIGN = {
     "Dutch": "de het een en is niet welke hoe wordt worden over met voor van op zijn er artikelen",
 }
 _FOREIGN_WORDS = {language: frozenset(words.split()) for language, words in _FOREIGN.items()}
+_FUNCTION_WORDS = frozenset(
+    [
+        "what",
+        "which",
+        "who",
+        "whom",
+        "how",
+        "why",
+        "when",
+        "where",
+        "do",
+        "doe",
+        "did",
+        "can",
+        "could",
+        "should",
+        "would",
+        "has",
+        "have",
+        "had",
+        "am",
+        "were",
+        "me",
+        "my",
+        "you",
+        "we",
+        "i",
+        "he",
+        "she",
+        "its",
+    ]
+)
 _ENGLISH = frozenset(
     [
         "the",

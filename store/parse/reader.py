@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from store.errors import InputFileError
 from store.parse.base import Line, Parsed, Parser
@@ -115,7 +115,7 @@ def _unreadable(path: Path, error: OSError) -> InputFileError:
     return InputFileError(f"{path}: cannot be read ({error.strerror or error}).", "Check the path and its permissions.")
 
 
-def _head(path: Path, data: io.BufferedReader) -> str:
+def _head(path: Path, data: io.BufferedReader[Any]) -> str:
     start: bytes = data.peek(_HEAD)[:_HEAD]
     if not start:
         raise InputFileError(f"{path}: the file is empty.", "Check that it was saved or downloaded in full.")

@@ -1,0 +1,60 @@
+"""What kind of question it is, in phrasings that are not those of any labelled set."""
+
+from __future__ import annotations
+
+import pytest
+
+from assistant.analyse import analyse
+from store.errors import QuestionError
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("What work is there on diffusion models?", "diffusion models"),
+        ("show me all papers about protein folding", "protein folding"),
+        ("Is there anything here on causal inference?", "causal inference"),
+        ("speech recognition papers", "speech recognition"),
+        ("list work on active learning", "active learning"),
+        ("graph transformers", "graph transformers"),
+        ("Any studies that use contrastive learning?", "contrastive learning"),
+        ("reinforcement learning: which papers?", "reinforcement learning"),
+    ],
+)
+def test_requests_for_a_set(text: str, topic: str) -> None:
+    question = analyse(text)
+    assert question.mode == "list"
+    assert topic in question.topic
+
+
+@pytest.mark.parametrize("text", ["How does dropout work?", "ResNet-50 top-1 accuracy on ImageNet", "why do transformers need warmup"])
+def test_questions_for_an_answer(text: str) -> None:
+    assert analyse(text).mode == "answer"
+
+
+def test_comparisons_name_their_sides() -> None:
+    question = analyse("What is the difference between batch norm and layer norm?")
+    assert question.mode == "compare" and question.sides == ("batch norm", "layer norm")
+
+
+def test_counting() -> None:
+    assert analyse("How many papers study pruning?").counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  \n ",
+        "what is the?",
+        "???",
+        "a" * 4001,
+        "grok\x1b[31mking",
+        "Welche Arbeiten gibt es über Grokking?",
+        "какие статьи изучают гроккинг",
+    ],
+)
+def test_questions_that_cannot_be_asked(text: str) -> None:
+    with pytest.raises(QuestionError) as error:
+        analyse(text)
+    assert error.value.message and error.value.fix
