@@ -1,7 +1,7 @@
 """Retrieval on SciFact: the shipped recipe beside BM25 alone and dense alone.
 
-    assistant ingest scifact/corpus.jsonl.gz --store STORE
-    python -m evals.scifact --store STORE --folder scifact
+assistant ingest scifact/corpus.jsonl.gz --store STORE
+python -m evals.scifact --store STORE --folder scifact
 """
 
 from __future__ import annotations
