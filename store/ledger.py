@@ -68,16 +68,23 @@ class RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class ChunkVectors:
-    """Stored vectors of a chunk.
-
-    ``rows`` has the title's vector first (zeros where there is no title), then one row a sentence; unit length.
-    """
+    """Stored vectors of a chunk; those of its sentences are unpacked when they are read."""
 
     id: str
     entry: str
     vector: Vector
-    sentences: tuple[Span, ...]
-    rows: Vector
+    spans: str
+    packed: bytes
+
+    @property
+    def sentences(self) -> tuple[Span, ...]:
+        """Spans of the sentences in the whole abstract."""
+        return _spans(self.spans)
+
+    @property
+    def rows(self) -> Vector:
+        """The title's vector (zeros where there is no title), then one row a sentence; unit length."""
+        return _unpack(self.packed, len(self.vector))
 
 
 class Ledger:
@@ -418,7 +425,7 @@ class Ledger:
         """Stored vectors of all chunks of some entries."""
         rows = self._select("SELECT id, entry, vector, sentences, sentence_vectors FROM chunks", "entry", entries)
         return [
-            ChunkVectors(id, entry, np.frombuffer(blob, dtype="<f4"), _spans(sentences), _unpack(packed, len(blob) // 4))
+            ChunkVectors(id, entry, np.frombuffer(blob, dtype="<f4"), sentences, packed)
             for id, entry, blob, sentences, packed in rows
             if blob is not None
         ]

@@ -34,8 +34,12 @@ def compounds(text: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Stemmed terms of a text, without stop words, in order; words with hyphens also as one term, at the end."""
-    found: list[str] = _analyzer().analyze(f"{text} {compounds(text)}")
-    return found
+    return list(_terms(text))
+
+
+@lru_cache(maxsize=20_000)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(_analyzer().analyze(f"{text} {compounds(text)}"))
 
 
 @lru_cache(maxsize=100_000)
