@@ -84,5 +84,7 @@ class Answer:
         for name in ("terms", "lacking"):
             del data[name]
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0, "cost": 0.0}
-        extra = {"lacking": dict(self.lacking)} if self.lacking else {}
+        extra: dict[str, Any] = {"lacking": dict(self.lacking)} if self.lacking else {}
+        if self.store == "sample":
+            extra["note"] = "digests written for this program, not the papers' abstracts"
         return {"schema": 1, **data, "removed": [], "model": None, "usage": usage, **extra}

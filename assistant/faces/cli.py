@@ -84,6 +84,9 @@ def ask(
     venue: VenueOption = None,
     source: SourceOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show scores.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX of what is cited.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the citations as CSV.")] = False,
 ) -> None:
     """Answer a question, with citations.
 
@@ -98,9 +101,16 @@ def ask(
     if question is None:
         raise QuestionError("No question was given.", 'For example: ask "what papers study grokking?"')
     text = sys.stdin.read() if question == "-" else question
-    answer = _assistant(store).ask(text, filters)
+    assistant = _assistant(store)
+    answer = assistant.ask(text, filters)
     if as_json:
         _print_json(answer.as_json())
+        return
+    if as_markdown or as_bibtex or as_csv:
+        from assistant.render.export import bibtex, markdown, table
+
+        cited = assistant.store.ledger.entries([c.id for c in answer.citations]) if as_bibtex else {}
+        print(markdown(answer) if as_markdown else bibtex(answer, cited) if as_bibtex else table(answer), end="")
         return
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size((80, 24)).columns if tty else 80

@@ -127,3 +127,13 @@ def test_batch_carries_ids_and_goes_on_after_a_bad_line(corpus_store: Path, tmp_
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 2
     assert [row.get("id") for row in rows] == ["a", "b", None] and "error" in rows[1] and rows[2]["mode"] == "list"
+
+
+def test_exports_hold_what_was_cited(corpus: Assistant) -> None:
+    from assistant.render.export import bibtex, markdown, table
+
+    answer = corpus.ask("what papers study grokking?")
+    ids = list(dict.fromkeys(c.id for c in answer.citations))
+    assert bibtex(answer, corpus.store.ledger.entries(ids)).count("@misc{") == len(ids)
+    assert len(table(answer).splitlines()) == len(answer.citations) + 1
+    assert markdown(answer).count("\n> ") == len(answer.citations)
