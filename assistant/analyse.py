@@ -80,6 +80,10 @@ _QUANTITY = re.compile(
     r"gain|energy|cost|fraction)s?\b",
     re.IGNORECASE,
 )
+_ASKS_NUMBER = re.compile(
+    r"\bhow (?:many|accurate(?:ly)?)\b|\bwhat (?:\S+ )?(?:fraction|percent(?:age)?|proportion|accuracy|(?:error )?rate|score|lift|weight decay|learning rate|f1|bleu)\b",
+    re.IGNORECASE,
+)
 _QUESTION_WORD = re.compile(
     r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|if|in|by|"
     r"according|tell|explain|describe|summari[sz]e|give|my|our|i|we)\b",
@@ -109,7 +113,6 @@ _TOPIC_TAIL = re.compile(
     rf"(?:\s+(?:{_HERE}|please|at all|in any way|to date|so far|exist|are there|is there|do we have|(?:is|are) (?:covered|discussed|treated|studied)))+$",
     re.IGNORECASE,
 )
-_OR = re.compile(r"\s*(?:,\s*(?:or\s+)?|\s+or\s+|\s+/\s+|;)\s*", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{8,300})[\"“”«»]|(?<!\w)['‘]([^'‘’]{8,300}(?:[’'][a-z][^'‘’]{0,200})?)['’](?!\w)")
 
 
@@ -121,10 +124,10 @@ class Question:
         text: what was asked, white space tidied.
         mode: what kind of answer it wants.
         topic: what it is about; the question itself where nothing could be taken off.
-        alternatives: parts of the topic of which any one will do ("X or Y").
         sides: what a comparison sets against each other, as far as the words tell.
         counts: it asks how many.
-        quantity: its answer should hold a number.
+        quantity: its answer may hold a number, so that sentences with figures are preferred.
+        asks_number: it asks for a number outright; an abstract without figures cannot answer it.
         facet: the kind of paper it asks for (``survey`` or ``dataset``), if any.
         quoted: titles it quotes.
     """
@@ -132,10 +135,10 @@ class Question:
     text: str
     mode: Mode
     topic: str
-    alternatives: tuple[str, ...]
     sides: tuple[str, ...]
     counts: bool
     quantity: bool
+    asks_number: bool
     facet: str | None
     quoted: tuple[str, ...]
 
@@ -165,9 +168,9 @@ def analyse(text: str) -> Question:
         text=question,
         mode=mode,
         topic=topic,
-        alternatives=_alternatives(topic) if mode == "list" else (topic,),
         sides=_sides(question) if mode == "compare" else (),
         counts=mode == "list" and _COUNT.search(question) is not None,
+        asks_number=mode == "answer" and _ASKS_NUMBER.search(question) is not None,
         quantity=mode != "list" and _QUANTITY.search(question) is not None,
         facet=facet if mode == "list" and facet and _facet_asked(question, facet) else None,
         quoted=quoted,
@@ -300,6 +303,12 @@ _ENGLISH = frozenset(
 )
 
 
+def content_terms(text: str) -> list[str]:
+    """Stemmed terms of a text without stop words and question words; all terms where nothing else would be left."""
+    found = terms(text)
+    return [term for term in found if term not in _FUNCTION_WORDS] or found
+
+
 def other_language(text: str) -> str | None:
     """Name of the language a question is in when it is plainly not English.
 
@@ -346,13 +355,6 @@ def _tidy(topic: str) -> str:
     while (shorter := _TOPIC_TAIL.sub("", _TOPIC_LEAD.sub("", topic)).strip(" ?!.,;:-–—")) != topic:
         topic = shorter
     return topic if terms(topic) else ""
-
-
-def _alternatives(topic: str) -> tuple[str, ...]:
-    parts = [part.strip() for part in _OR.split(topic) if terms(part)]
-    if len(parts) < 2 or max(len(part.split()) for part in parts) > 8:
-        return (topic,)
-    return (topic, *dict.fromkeys(parts))
 
 
 def _facet_asked(question: str, facet: str) -> bool:

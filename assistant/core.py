@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.analyse import Question, analyse, check, facet_topic
-from assistant.decide import Model, calibration, choose, facet_score, facet_sentence, refusal_features, relevance_features
-from assistant.evidence import Scored, gather, rank_sentences
-from assistant.types import Answer, Citation, Claim, Evidence, Near, Reason
+from assistant.analyse import Question, analyse, content_terms, facet_topic
+from assistant.decide import calibration, refusal
+from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
+from assistant.premise import denials
+from assistant.types import Answer, Evidence, Near
+from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
+from assistant.write.extractive import text as plain
 from store.errors import StoreError
-from store.ids import normalise
 from store.lexical import terms, word_terms
 from store.settings import StoreSettings
 from store.store import Store
 from store.types import Entry, Filtered, Filters
 
 SAMPLE_NOTE = "Sample corpus: digests written for this program, not the papers' abstracts."
-_QUOTES = 4
-_LEADERS = 8
-_SAME = 0.6
 _NEAREST = 3
-_MARGIN = 0.25
+_CLOSE = 6
+_ROOM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Assistant:
             QuestionError: the query cannot be searched for.
         """
         question = analyse(query)
-        found = _named_first(gather(self.store, question.text, question, within=self._within(filters)), question)
+        found = named_first(gather(self.store, question.text, question, within=self._within(filters)), question)
         hits = []
         for scored in found[:count]:
             held = set(terms(f"{scored.entry.title or ''} {scored.entry.abstract}"))
@@ -83,131 +82,54 @@ class Assistant:
             QuestionError: it cannot be asked.
         """
         began = time.perf_counter()
-        check(text)
         question = analyse(text)
         within = self._within(filters)
         about = (facet_topic(question) or question.topic) if question.mode == "list" else question.text
-        found = _named_first(gather(self.store, about, question, within=within), question)
-        relevance, refusal, threshold = calibration()
+        found = named_first(gather(self.store, about, question, within=within), question)
         if question.mode == "list":
-            evidence = _members(found, question, relevance)
+            found, evidence = self._set(about, question, found, within)
         elif question.mode == "compare":
-            evidence = self._sides(question, found, within)
+            evidence = compared(found, [gather(self.store, side, question, within=within) for side in question.sides])
         else:
-            evidence = _distinct(rank_sentences(found, _LEADERS), _QUOTES)
-        chance = refusal.probability(refusal_features(found)) if found else 1.0
-        refused = not evidence or (chance > threshold and question.facet is None)
-        reason: Reason | None = "no-topic" if refused else None
+            evidence = quotes(found)
+        reason = refusal(found, term_weights(self.store, content_terms(about)), question) if evidence else "no-topic"
+        refused = reason is not None
+        if reason is None and question.mode == "answer":
+            denied = denials(question.text, rank_sentences(found, LEADERS)[:_CLOSE], content_terms(question.text))
+            if denied:
+                reason, evidence = "false-premise", distinct([*denied[:1], *(e for e in evidence if e.entry == denied[0].entry)], 2)
         entries = {s.entry.id: s.entry for s in found} | self.store.ledger.entries([e.entry for e in evidence])
-        claims, citations = _cite([] if refused else evidence, entries)
+        claims, citations = cite([] if refused else evidence, entries)
         cited = {c.id for c in citations}
         nearest = [s.entry for s in found if s.entry.id not in cited][:_NEAREST]
+        head = headline(question.mode, reason, len(claims), len(found), counts=question.counts)
         return Answer(
             question=question.text,
             mode=question.mode,
             status="abstained" if refused else "answered",
             reason=reason,
-            text=_text(question, claims, citations, nearest, len(found)),
+            text=plain(head, question.mode, claims, citations, nearest),
             claims=claims,
             citations=citations,
             nearest=tuple(Near(e.id, e.title, e.provenance) for e in nearest),
             considered=len(found),
             store=self.name,
             seconds=time.perf_counter() - began,
-            terms=tuple(dict.fromkeys(terms(about))),
+            headline=head,
+            terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),
         )
 
+    def _set(self, about: str, question: Question, found: list[Scored], within: Filtered | None) -> tuple[list[Scored], list[Evidence]]:
+        """The members of a set. Where many of the entries looked at belong to it, more are looked at."""
+        relevance = calibration().relevance
+        evidence = members(found, question, relevance)
+        deep = DEEP
+        while len(found) == deep and len(evidence) * _ROOM > deep:
+            deep *= 4
+            found = gather(self.store, about, question, within=within, deep=deep)
+            evidence = members(found, question, relevance)
+        return found, evidence
+
     def _within(self, filters: Filters | None) -> Filtered | None:
         return self.store.ledger.filter(filters) if filters else None
-
-    def _sides(self, question: Question, found: Sequence[Scored], within: Filtered | None) -> list[Evidence]:
-        """Evidence of each side in turn: the best of all first, then that of the sides not yet heard."""
-        ranked = rank_sentences(found, _LEADERS)
-        picked = _distinct(ranked, 2)
-        for side in question.sides:
-            nearest = gather(self.store, side, question, within=within)[:2]
-            picked += [e for e in rank_sentences(nearest, 1)[:1] if e not in picked]
-        others = [e for e in ranked if e.entry not in {p.entry for p in picked}]
-        return _distinct([*picked, *others[:1], *ranked], max(_QUOTES, len(question.sides) + 2))
-
-
-def member_probability(scored: Scored, question: Question, model: Model) -> float:
-    """Probability that an entry belongs to the set a question asks for."""
-    if question.facet is None:
-        return model.probability(relevance_features(scored))
-    kind = facet_score(scored, question.facet)
-    return kind * (model.probability(relevance_features(scored)) if facet_topic(question) else 1.0)
-
-
-def _members(found: Sequence[Scored], question: Question, model: Model) -> list[Evidence]:
-    """The set a question asks for, best first, each with the sentence that is the reason."""
-    ranked = sorted(((member_probability(s, question, model), s) for s in found), key=lambda x: (-x[0], x[1].entry.id))
-    size = choose([p for p, _ in ranked])
-    return [e for p, s in ranked[:size] if p > 0 and (e := _reason(s, question, p))]
-
-
-def _reason(scored: Scored, question: Question, chance: float) -> Evidence | None:
-    best = next(iter(scored.sentences), None)
-    if question.facet and (at := facet_sentence(scored, question.facet)) is not None:
-        best = next((e for e in scored.sentences if e.start <= at < e.end), best)
-    return Evidence(best.entry, best.quote, best.start, best.end, best.field, chance) if best else None
-
-
-def _named_first(found: list[Scored], question: Question) -> list[Scored]:
-    """Papers that the question names by title come first."""
-    asked = f" {normalise(question.text)} "
-    quoted = [normalise(title) for title in question.quoted]
-
-    def named(scored: Scored) -> bool:
-        if not scored.entry.title:
-            return False
-        whole = normalise(scored.entry.title)
-        main = normalise(scored.entry.title.split(":")[0])
-        if len(whole.split()) > 2 and f" {whole} " in asked:
-            return True
-        return any(q in (whole, main) or (len(q.split()) > 3 and whole.startswith(q)) for q in quoted)
-
-    return sorted(found, key=lambda s: not named(s))
-
-
-def _distinct(ranked: Sequence[Evidence], count: int) -> list[Evidence]:
-    """The best sentences without those that repeat an earlier one or stand far below the best."""
-    kept: list[Evidence] = []
-    for evidence in ranked:
-        if len(kept) == count or (kept and evidence.score < kept[0].score - _MARGIN):
-            break
-        words = set(terms(evidence.quote))
-        if all(len(words & set(terms(k.quote))) <= _SAME * len(words | set(terms(k.quote))) for k in kept):
-            kept.append(evidence)
-    return kept
-
-
-def _cite(evidence: Sequence[Evidence], entries: dict[str, Entry]) -> tuple[tuple[Claim, ...], tuple[Citation, ...]]:
-    numbers: dict[str, int] = {}
-    citations = []
-    claims = []
-    for item in evidence:
-        n = numbers.setdefault(item.entry, len(numbers) + 1)
-        entry = entries[item.entry]
-        citations.append(Citation(n, entry.id, entry.title, entry.url, item.quote, item.start, item.end, item.field, entry.provenance))
-        claims.append(Claim(item.quote, (n,), "quoted", item.score))
-    return tuple(claims), tuple(citations)
-
-
-def _text(question: Question, claims: Sequence[Claim], citations: Sequence[Citation], nearest: Sequence[Entry], considered: int) -> str:
-    if not claims:
-        near = "; ".join(e.title or e.id for e in nearest)
-        return "Nothing in this corpus is on this topic." + (f" Nearest: {near}." if near else "")
-    if question.mode == "list":
-        noun = "paper" if len(claims) == 1 else "papers"
-        head = f"{len(claims)} {noun} of {considered} considered:"
-        rows = [f"[{c.n}] {c.title or 'Untitled'} - {' '.join(c.quote.split())}" for c in citations]
-        return "\n".join([head, *rows])
-    lines: list[str] = []
-    last = 0
-    for claim, citation in zip(claims, citations, strict=True):
-        lead = f"{citation.title}: " if citation.title and citation.n != last else ""
-        lines.append(f"{lead}“{' '.join(claim.text.split())}” [{citation.n}]")
-        last = citation.n
-    return "\n".join(lines)

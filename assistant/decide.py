@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from assistant.analyse import Question, facet_topic
 from assistant.evidence import Scored
+from assistant.types import Reason
 
 RELEVANCE = ("dense", "sentence", "title", "coverage", "sentence_coverage", "phrase", "fused")
-REFUSAL = ("dense", "sentence", "coverage", "sentence_coverage", "phrase", "missing")
+_BEST = ("sentence", "title", "coverage", "sentence_coverage", "phrase")
 _LOOK = 5
+_CONSIDERED = 30
+
+_NUMBERED = 3
+_RARE = 0.6
+_NUMBER = re.compile(r"\d|\b(?:half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE)
 
 # What an abstract says of itself when it is a survey, or brings a data set.
 _FACETS = {
@@ -51,12 +58,21 @@ class Model:
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, score))))
 
 
-@lru_cache(maxsize=1)
-def calibration() -> tuple[Model, Model, float]:
+@dataclass(frozen=True, slots=True)
+class Calibration:
     """The relevance model, the refusal model and the probability above which a question is refused."""
+
+    relevance: Model
+    refusal: Model
+    threshold: float
+
+
+@lru_cache(maxsize=1)
+def calibration() -> Calibration:
+    """The models that are shipped."""
     data = json.loads(files("assistant").joinpath("calibration.json").read_text(encoding="utf-8"))
     relevance, refusal = (Model(data[name]["weights"], data[name]["intercept"]) for name in ("relevance", "refusal"))
-    return relevance, refusal, float(data["refusal"]["threshold"])
+    return Calibration(relevance, refusal, float(data["refusal"]["threshold"]))
 
 
 def relevance_features(scored: Scored) -> dict[str, float]:
@@ -64,14 +80,68 @@ def relevance_features(scored: Scored) -> dict[str, float]:
     return {**scored.features, "fused": scored.candidate.fused}
 
 
-def refusal_features(found: Sequence[Scored]) -> dict[str, float]:
+def refusal_features(found: Sequence[Scored], idf: Mapping[str, float], question: Question, relevance: Model) -> dict[str, float]:
     """Features of a question for the refusal model: how well the best entries fit it.
 
-    ``missing`` is the weight of the question's heaviest term that none of them holds, as a share of the heaviest term.
+    ``sentence``, ``title``, ``coverage``, ``sentence_coverage`` and ``phrase`` are the best of the first five entries.
+    ``unheld`` is the weight, as a share of all, of the terms that none of these holds; ``heaviest`` the weight of the
+    heaviest term not held by the one that lacks least; ``peak`` how far the best sentence stands above those of the entries
+    ranked 11th to 60th by theirs; ``relevance`` the log odds of the entry likeliest to belong to a set. Each comes a second time, named
+    ``list:...``, 0 unless a set is asked for: a topic and a long question are told apart by different features.
+
+    Args:
+        found: entries, best first.
+        idf: the weight of each term asked for, 0 to 1.
+        question: the question as understood.
+        relevance: the relevance model.
     """
     top = found[:_LOOK]
-    features = {name: max((s.features[name] for s in top), default=0.0) for name in REFUSAL if name != "missing"}
-    return {**features, "missing": min((s.features["missing"] for s in top), default=1.0)}
+    held = [s.terms for s in top]
+    whole = sum(idf.values()) or 1.0
+    features = {name: max((s.features[name] for s in top), default=0.0) for name in _BEST}
+    features["unheld"] = sum(w for t, w in idf.items() if not any(t in h for h in held)) / whole
+    features["heaviest"] = min((max((w for t, w in idf.items() if t not in h), default=0.0) for h in held), default=1.0)
+    ranked = sorted((s.features["sentence"] for s in found), reverse=True)
+    rest = ranked[10:60]
+    features["peak"] = ranked[0] - sum(rest) / len(rest) if rest else 0.0
+    chance = max((relevance.probability(relevance_features(s)) for s in found[:_CONSIDERED]), default=0.0)
+    features["relevance"] = math.log(max(chance, 1e-6) / max(1 - chance, 1e-6))
+    asked = float(question.mode == "list")
+    return {**features, **{f"list:{name}": value * asked for name, value in features.items()}, "list": asked}
+
+
+def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Question) -> Reason | None:
+    """Why a question is refused, or None where it is answered.
+
+    Args:
+        found: entries, best first.
+        idf: weight of each term asked for.
+        question: the question as understood.
+    """
+    models = calibration()
+    features = refusal_features(found, idf, question, models.relevance)
+    if question.facet is None and models.refusal.probability(features) > models.threshold:
+        return "not-in-abstracts" if _known(found, idf, question) else "no-topic"
+    return "not-in-abstracts" if lacks_number(found, question) else None
+
+
+def lacks_number(found: Sequence[Scored], question: Question) -> bool:
+    """Whether a question asks for a number and none of the best entries holds any."""
+    return question.asks_number and not any(_NUMBER.search(s.entry.abstract) for s in found[:_NUMBERED])
+
+
+def _known(found: Sequence[Scored], idf: Mapping[str, float], question: Question) -> bool:
+    """Whether papers on it are there: a question that is not for a set, and a rare word of it in the best entries."""
+    rare = {term for term, weight in idf.items() if weight >= _RARE}
+    return question.mode != "list" and any(rare & s.terms for s in found[:_NUMBERED])
+
+
+def member_probability(scored: Scored, question: Question, model: Model) -> float:
+    """Probability that an entry belongs to the set a question asks for."""
+    if question.facet is None:
+        return model.probability(relevance_features(scored))
+    kind = facet_score(scored, question.facet)
+    return kind * (model.probability(relevance_features(scored)) if facet_topic(question) else 1.0)
 
 
 def choose(probabilities: Sequence[float], limit: int = 1000) -> int:

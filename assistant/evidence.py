@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from assistant.analyse import Question
+from assistant.analyse import Question, content_terms
 from assistant.types import Evidence
 from store.lexical import terms
-from store.retrieve import Candidate, retrieve, standardise
+from store.retrieve import POOL, Candidate, retrieve, standardise
 from store.store import Store
 from store.types import Entry, Filtered
 
 Vector = npt.NDArray[np.float32]
+
+DEEP = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,20 @@ class Scored:
         entry: the entry.
         candidate: its retrieval scores.
         features: ``dense``, ``sentence`` (best sentence's cosine), ``title`` (title's cosine), ``coverage`` (share of the
-            question's terms it holds, by inverse document frequency) ``phrase`` (share of adjacent terms held adjacent) and
-            ``missing`` (weight of its heaviest term not held, as a share of the heaviest).
+            question's terms it holds, by inverse document frequency), ``sentence_coverage`` (the same of its best sentence) and
+            ``phrase`` (share of adjacent terms held adjacent).
+        terms: stemmed terms of its title and abstract.
         sentences: its sentences, best first.
     """
 
     entry: Entry
     candidate: Candidate
     features: dict[str, float]
+    terms: frozenset[str]
     sentences: tuple[Evidence, ...]
 
 
-def gather(store: Store, text: str, question: Question, *, within: Filtered | None = None, deep: int = 120) -> list[Scored]:
+def gather(store: Store, text: str, question: Question, *, within: Filtered | None = None, deep: int = DEEP) -> list[Scored]:
     """Retrieve and score.
 
     Args:
@@ -54,16 +58,23 @@ def gather(store: Store, text: str, question: Question, *, within: Filtered | No
         Entries, best first by the fused score.
     """
     vector = store.embedder.embed_query(text)
-    wanted = Counter(terms(text))
-    found = retrieve(store, vector, dict(wanted), within=within)[:deep]
-    total = store.lexical.count()
-    idf = {term: math.log(1 + total / (1 + store.lexical.frequency(term))) for term in wanted}
+    wanted = content_terms(text)
+    found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, 2 * deep), within=within)[:deep]
+    idf = term_weights(store, wanted)
     entries = store.ledger.entries([c.id for c in found])
-    return [_score(entries[c.id], c, vector, list(wanted), idf, question) for c in found if c.id in entries]
+    return [_score(entries[c.id], c, vector, list(idf), idf, question) for c in found if c.id in entries]
+
+
+def term_weights(store: Store, wanted: Iterable[str]) -> dict[str, float]:
+    """Inverse document frequency of terms, 0 to 1: 1 for a term that no entry holds."""
+    total = store.lexical.count()
+    most = math.log(1 + total) or 1.0
+    return {term: math.log(1 + total / (1 + store.lexical.frequency(term))) / most for term in wanted}
 
 
 def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str], idf: dict[str, float], question: Question) -> Scored:
     held = terms(f"{entry.title or ''}\n{entry.abstract}")
+    holds = frozenset(held)
     cosines: list[float] = []
     spans = []
     title = 0.0
@@ -88,15 +99,14 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
         "dense": candidate.dense,
         "sentence": max(cosines, default=0.0),
         "title": title,
-        "coverage": _coverage(set(held), idf),
+        "coverage": _coverage(holds, idf),
         "sentence_coverage": max(cover, default=0.0),
         "phrase": _phrase(wanted, held),
-        "missing": max((w for t, w in idf.items() if t not in held), default=0.0) / max([*idf.values(), 1e-9]),
     }
-    return Scored(entry, candidate, features, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
+    return Scored(entry, candidate, features, holds, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
 
 
-def _coverage(held: set[str], idf: dict[str, float]) -> float:
+def _coverage(held: Collection[str], idf: dict[str, float]) -> float:
     whole = sum(idf.values())
     return sum(weight for term, weight in idf.items() if term in held) / whole if whole else 0.0
 

@@ -75,13 +75,14 @@ class Answer:
     considered: int
     store: str
     seconds: float
+    headline: str = ""
     terms: tuple[str, ...] = ()
     lacking: tuple[tuple[str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The answer as the JSON contract has it."""
         data = asdict(self)
-        for name in ("terms", "lacking"):
+        for name in ("headline", "terms", "lacking"):
             del data[name]
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0, "cost": 0.0}
         extra: dict[str, Any] = {"lacking": dict(self.lacking)} if self.lacking else {}

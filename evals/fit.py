@@ -2,7 +2,8 @@
 
     python -m evals.fit --store STORE --questions dev.jsonl [--write]
 
-Each figure is leave-one-question-out: the models that answer a question never saw it.
+Each figure is leave-one-question-out: the models that answer a question never saw it. The refusal model also learns from
+``evals/data/refusal_train.jsonl``, questions of our own on the same corpus, on which no figure is computed.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from assistant.analyse import Question, analyse
-from assistant.decide import REFUSAL, RELEVANCE, Model, choose, refusal_features, relevance_features
-from assistant.evidence import Scored, gather, rank_sentences
+from assistant.analyse import Question, analyse, content_terms, facet_topic
+from assistant.decide import RELEVANCE, Model, choose, lacks_number, member_probability, refusal_features, relevance_features
+from assistant.evidence import Scored, gather, rank_sentences, term_weights
 from store.store import Store
 
-THRESHOLD = 0.8
+# At most this share of answerable questions may be refused; the threshold follows from it.
+ALLOWED = 0.05
+_OWN = Path(__file__).resolve().parent / "data" / "refusal_train.jsonl"
 _TARGET = Path(__file__).resolve().parent.parent / "assistant" / "calibration.json"
 
 
@@ -34,6 +37,7 @@ class Case:
     row: dict[str, Any]
     question: Question
     found: list[Scored]
+    idf: dict[str, float]
     gold: frozenset[str]
     maybe: frozenset[str]
 
@@ -74,23 +78,28 @@ def fit_relevance(cases: Sequence[Case]) -> Model:
     return Model(dict(zip(RELEVANCE, map(float, beta), strict=False)), float(beta[-1]))
 
 
-def fit_refusal(cases: Sequence[Case]) -> Model:
-    """Fit on answerable questions, the same with the papers that answer them taken away, and absent topics."""
+def fit_refusal(cases: Sequence[Case], relevance: Model) -> Model:
+    """Fit on answerable questions and absent topics."""
     rows, labels = [], []
     for case in cases:
-        for found, label in _refusal_pairs(case):
-            features = refusal_features(found)
-            rows.append([features[name] for name in REFUSAL])
-            labels.append(label)
-    beta = logistic(rows, labels, [1.0] * len(rows), ridge=0.1)
-    return Model(dict(zip(REFUSAL, map(float, beta), strict=False)), float(beta[-1]))
+        if case.row.get("why", "absent-topic") == "absent-topic":
+            rows.append(refusal_features(case.found, case.idf, case.question, relevance))
+            labels.append(int(case.row["kind"] == "unanswerable"))
+    names = list(rows[0])
+    values = np.array([[row[name] for name in names] for row in rows])
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
+    beta = logistic(((values - mean) / spread).tolist(), labels, [1.0] * len(rows), ridge=10.0)
+    weights = beta[:-1] / spread
+    return Model(dict(zip(names, map(float, weights), strict=True)), float(beta[-1] - weights @ mean))
 
 
-def _refusal_pairs(case: Case) -> list[tuple[list[Scored], int]]:
-    if case.row["kind"] != "unanswerable":
-        rest = [s for s in case.found if s.entry.id not in case.gold | case.maybe]
-        return [(case.found, 0), (rest, 1)]
-    return [(case.found, 1)] if case.row["why"] == "absent-topic" else []
+def threshold(chances: Sequence[float]) -> float:
+    """The least probability that refuses no more than the allowed share of answerable questions.
+
+    Args:
+        chances: the probabilities given to answerable questions by models that did not see them.
+    """
+    return sorted(chances)[-int(ALLOWED * len(chances)) - 1] + 1e-6
 
 
 def load_cases(store: Store, path: Path) -> list[Case]:
@@ -101,23 +110,16 @@ def load_cases(store: Store, path: Path) -> list[Case]:
         row = json.loads(line)
         if row["kind"] in ("which", "fact", "compare", "unanswerable"):
             question = analyse(row["question"])
-            text = question.topic if question.mode == "list" else question.text
+            text = (facet_topic(question) or question.topic) if question.mode == "list" else question.text
             gold, maybe = (frozenset(place[group[0]] for group in row.get(name) or ()) for name in ("gold", "maybe"))
-            cases.append(Case(row, question, gather(store, text, question), gold, maybe))
+            cases.append(Case(row, question, gather(store, text, question), term_weights(store, content_terms(text)), gold, maybe))
     return cases
 
 
 def returned(case: Case, model: Model) -> list[str]:
     """The set a question gets."""
-    ranked = sorted(((probability(s, case.question, model), s.entry.id) for s in case.found), key=lambda x: (-x[0], x[1]))
+    ranked = sorted(((member_probability(s, case.question, model), s.entry.id) for s in case.found), key=lambda x: (-x[0], x[1]))
     return [id for _, id in ranked[: choose([p for p, _ in ranked])]]
-
-
-def probability(scored: Scored, question: Question, model: Model) -> float:
-    """Probability that an entry belongs to the set a question asks for."""
-    from assistant.core import member_probability
-
-    return member_probability(scored, question, model)
 
 
 def f1(ids: Sequence[str], case: Case) -> float:
@@ -143,7 +145,7 @@ def half_covered(quote: str, evidence: Sequence[str]) -> bool:
     )
 
 
-def report(cases: Sequence[Case]) -> None:
+def report(cases: Sequence[Case], own: Sequence[Case]) -> None:
     """Print the figures."""
     facts = [c for c in cases if c.row["kind"] == "fact"]
     ranks = [next((n for n, s in enumerate(c.found, 1) if s.entry.id in c.gold), 999) for c in facts]
@@ -157,16 +159,35 @@ def report(cases: Sequence[Case]) -> None:
     cuts = {k: float(np.mean([f1([s.entry.id for s in c.found[:k]], c) for c in which])) for k in range(1, 21)}
     best = max(cuts, key=lambda k: cuts[k])
     print(f"which, best fixed cut: {cuts[best]:.3f} (first {best})")
-    chances = {id(c): fit_refusal([o for o in cases if o is not c]).probability(refusal_features(c.found)) for c in cases}
-    for threshold in (0.6, 0.7, THRESHOLD, 0.9):
-        line = [f"refusal at {threshold}:"]
-        for name in ("answerable", "absent-topic", "detail-not-in-abstract", "false-premise"):
-            group = [c for c in cases if c.row.get("why", "answerable") == name]
-            line.append(f"{name} {np.mean([chances[id(c)] > threshold for c in group]):.3f} n={len(group)}")
-        print("  ".join(line))
+    report_refusal(cases, own)
     for case, score in zip(which, scores, strict=True):
         if score < 0.5:
             print(f"  low: {score:.2f} {case.row['question']} ({len(case.gold)})")
+
+
+def refusal_chances(cases: Sequence[Case], own: Sequence[Case]) -> list[float]:
+    """For each case, the probability of refusal by models fitted on the others. Questions for a kind of paper are never refused by it."""
+    chances = []
+    for case in cases:
+        others = [c for c in cases if c is not case]
+        relevance = fit_relevance([c for c in others if c.row["kind"] == "which"])
+        model = fit_refusal([*others, *own], relevance)
+        asked = case.question.facet is None
+        chances.append(model.probability(refusal_features(case.found, case.idf, case.question, relevance)) if asked else 0.0)
+    return chances
+
+
+def report_refusal(cases: Sequence[Case], own: Sequence[Case]) -> None:
+    """Print the share refused of each kind, each question by a model and a threshold that did not see it."""
+    chances = refusal_chances(cases, own)
+    answerable = [c.row["kind"] != "unanswerable" for c in cases]
+    refused: dict[str, list[float]] = {}
+    for n, (case, chance) in enumerate(zip(cases, chances, strict=True)):
+        limit = threshold([p for m, p in enumerate(chances) if answerable[m] and m != n])
+        refused.setdefault(case.row.get("why", "answerable"), []).append(float(chance > limit or lacks_number(case.found, case.question)))
+    for name, values in refused.items():
+        print(f"refused, {name}:", interval(values))
+    print(f"refusal threshold from all of them: {threshold([p for p, a in zip(chances, answerable, strict=True) if a]):.3f}")
 
 
 def main() -> None:
@@ -177,13 +198,17 @@ def main() -> None:
     args = parser.parse_args()
     with Store(args.store) as store:
         cases = load_cases(store, args.questions)
-    report(cases)
+        own = load_cases(store, _OWN)
+    report(cases, own)
     if args.write:
-        relevance, refusal = fit_relevance([c for c in cases if c.row["kind"] == "which"]), fit_refusal(cases)
+        relevance = fit_relevance([c for c in cases if c.row["kind"] == "which"])
+        refusal = fit_refusal([*cases, *own], relevance)
+        chances = refusal_chances(cases, own)
+        limit = threshold([p for p, c in zip(chances, cases, strict=True) if c.row["kind"] != "unanswerable"])
         data = {
-            "fitted_on": {"file": args.questions.name, "questions": len(cases)},
+            "fitted_on": {"files": [args.questions.name, _OWN.name], "questions": len(cases) + len(own)},
             "relevance": {"weights": relevance.weights, "intercept": relevance.intercept},
-            "refusal": {"weights": refusal.weights, "intercept": refusal.intercept, "threshold": THRESHOLD},
+            "refusal": {"weights": refusal.weights, "intercept": refusal.intercept, "threshold": limit},
         }
         _TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 

@@ -9,13 +9,16 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assistant.config import existing, sample_path, store_path
 from store.errors import QuestionError, SettingsError, UserError
 from store.types import Filters
+
+if TYPE_CHECKING:
+    from store.ingest import Progress
 
 app = typer.Typer(
     help="Answers over a corpus of paper abstracts, with citations that hold.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -44,10 +47,19 @@ def _filters(year: str | None, author: str | None, venue: str | None, source: st
     return filters if filters else None
 
 
-def _progress(stage: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{stage} {done}/{total}", end=end, file=sys.stderr, flush=True)
+def _progress() -> Progress | None:
+    """A bar on the terminal; nothing where standard error is not one."""
+    if not sys.stderr.isatty():
+        return None
+    bars: dict[str, Any] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        bar = bars.get(stage) or bars.setdefault(stage, typer.progressbar(length=total, label=stage, file=sys.stderr, show_pos=True))
+        bar.update(done - bar.pos)
+        if done == total:
+            bar.render_finish()
+
+    return show
 
 
 def _assistant(option: Path | None) -> Any:
@@ -67,7 +79,7 @@ def _assistant(option: Path | None) -> Any:
     sample = sample_path()
     if not sample.exists():
         print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
-    sample_store(sample, _progress)
+    sample_store(sample, _progress())
     return Assistant(sample, name="sample")
 
 
@@ -85,6 +97,7 @@ def ask(
     source: SourceOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show scores.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page, quotes marked in their abstracts.")] = False,
     as_bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX of what is cited.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the citations as CSV.")] = False,
 ) -> None:
@@ -106,11 +119,15 @@ def ask(
     if as_json:
         _print_json(answer.as_json())
         return
-    if as_markdown or as_bibtex or as_csv:
+    if as_markdown or as_html or as_bibtex or as_csv:
         from assistant.render.export import bibtex, markdown, table
+        from assistant.render.html import page
 
-        cited = assistant.store.ledger.entries([c.id for c in answer.citations]) if as_bibtex else {}
-        print(markdown(answer) if as_markdown else bibtex(answer, cited) if as_bibtex else table(answer), end="")
+        cited = assistant.store.ledger.entries([c.id for c in answer.citations])
+        print(
+            markdown(answer) if as_markdown else page(answer, cited) if as_html else bibtex(answer, cited) if as_bibtex else table(answer),
+            end="",
+        )
         return
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size((80, 24)).columns if tty else 80
@@ -215,7 +232,7 @@ def ingest(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if dry_run and not (target / LEDGER).exists() else target
         with Store(folder, create=True) as opened:
-            report = run(opened, files, dry_run=dry_run, prune=prune, progress=_progress)
+            report = run(opened, files, dry_run=dry_run, prune=prune, progress=_progress())
     error = {"error": {"message": report.errors[0].message, "fix": report.errors[0].fix}} if report.errors else {}
     if as_json:
         data = dataclasses.asdict(dataclasses.replace(report, errors=()))
@@ -284,7 +301,7 @@ def doctor(store: StoreOption = None, fix: Annotated[bool, typer.Option("--repai
         for finding in findings:
             print(f"{finding.part}: {finding.text}")
         if findings and fix:
-            repair(opened, findings, _progress)
+            repair(opened, findings, _progress())
             findings = examine(opened)
             print("repaired" if not findings else "still wrong; see above")
     if findings:
@@ -305,7 +322,8 @@ def _run(arguments: list[str]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
+        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+        print(f"{show_cursor}\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
         raise SystemExit(130) from None
 
 

@@ -25,10 +25,10 @@ def markdown(answer: Answer) -> str:
     lines = [f"# {plain(answer.question)}", ""]
     if answer.store == "sample":
         lines += [f"*{SAMPLE_NOTE}*", ""]
+    if answer.headline:
+        lines += [plain(answer.headline), ""]
     if answer.status == "abstained":
-        lines += ["Nothing in this corpus is on this topic.", "", *(f"- {plain(e.title or e.id)}" for e in answer.nearest)]
-    elif answer.mode == "list":
-        lines += [f"{len(answer.claims)} of {answer.considered} considered.", ""]
+        lines += ["Nearest entries:", "", *(f"- {plain(e.title or e.id)}" for e in answer.nearest)]
     for citation in answer.citations:
         places = ", ".join(plain(str(p)) for p in citation.provenance)
         lines += [f"**[{citation.n}] {plain(citation.title or 'Untitled')}** ({places})", "", f"> {plain(citation.quote)}", ""]

@@ -36,7 +36,7 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
 
     def quote(citation: Citation, score: float) -> str:
         body = textwrap.fill(
-            f"“{safe(citation.quote)}” [{citation.n}]" + (f"  score {score:.3f}" if explain else ""),
+            f"“{safe(citation.quote)}”" + (f"  score {score:.3f}" if explain else ""),
             width,
             initial_indent="    ",
             subsequent_indent="    ",
@@ -45,15 +45,13 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
         return emphasise(body, answer.terms) if color else body
 
     lines: list[str] = [style(SAMPLE_NOTE, "2"), ""] if answer.store == "sample" else []
+    if answer.headline:
+        lines += [*textwrap.wrap(answer.headline, width), ""]
     if answer.status == "abstained":
-        lines.append("Nothing in this corpus is on this topic.")
         if answer.nearest:
             lines.append("Nearest entries:")
             lines += [textwrap.fill(f"- {safe(e.title or e.id)}", width, subsequent_indent="  ") for e in answer.nearest]
     else:
-        if answer.mode == "list":
-            count = len(answer.claims)
-            lines += [f"{count} {'paper' if count == 1 else 'papers'} of {answer.considered} considered:", ""]
         last = 0
         for claim, citation in zip(answer.claims, answer.citations, strict=True):
             if citation.n != last:

@@ -1,0 +1,133 @@
+"""Answers without a model: the evidence sentences themselves, chosen to answer and not to repeat each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from assistant.analyse import Question
+from assistant.decide import Model, choose, facet_sentence, member_probability
+from assistant.evidence import Scored, rank_sentences
+from assistant.types import Citation, Claim, Evidence, Reason
+from store.ids import normalise
+from store.lexical import terms
+from store.types import Entry
+
+QUOTES = 4
+LEADERS = 8
+_SAME = 0.6
+_MARGIN = 0.25
+
+
+def members(found: Sequence[Scored], question: Question, model: Model) -> list[Evidence]:
+    """The set a question asks for, best first, each with the sentence that is the reason."""
+    ranked = sorted(((member_probability(s, question, model), s) for s in found), key=lambda x: (-x[0], x[1].entry.id))
+    size = choose([p for p, _ in ranked])
+    return [e for p, s in ranked[:size] if p > 0 and (e := _reason(s, question, p))]
+
+
+def _reason(scored: Scored, question: Question, chance: float) -> Evidence | None:
+    best = next(iter(scored.sentences), None)
+    if question.facet and (at := facet_sentence(scored, question.facet)) is not None:
+        best = next((e for e in scored.sentences if e.start <= at < e.end), best)
+    return replace(best, score=chance) if best else None
+
+
+def quotes(found: Sequence[Scored]) -> list[Evidence]:
+    """The sentences that answer a question best, without those that repeat an earlier one."""
+    return distinct(rank_sentences(found, LEADERS), QUOTES)
+
+
+def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]]) -> list[Evidence]:
+    """Evidence of each side: the best of all first, then that of each side, then of others.
+
+    Args:
+        found: entries for the whole question, best first.
+        sides: entries for each of its sides, best first.
+    """
+    ranked = rank_sentences(found, LEADERS)
+    picked = distinct(ranked, 2)
+    for side in sides:
+        picked += [e for e in rank_sentences(side[:2], 1)[:1] if e not in picked]
+    others = [e for e in ranked if e.entry not in {p.entry for p in picked}]
+    return distinct([*picked, *others[:1], *ranked], max(QUOTES, len(sides) + 2))
+
+
+def named_first(found: Sequence[Scored], question: Question) -> list[Scored]:
+    """Papers that the question names by title come first."""
+    asked = f" {normalise(question.text)} "
+    quoted = [normalise(title) for title in question.quoted]
+
+    def named(scored: Scored) -> bool:
+        if not scored.entry.title:
+            return False
+        whole = normalise(scored.entry.title)
+        main = normalise(scored.entry.title.split(":")[0])
+        if len(whole.split()) > 2 and f" {whole} " in asked:
+            return True
+        return any(q in (whole, main) or (len(q.split()) > 3 and whole.startswith(q)) for q in quoted)
+
+    return sorted(found, key=lambda s: not named(s))
+
+
+def distinct(ranked: Sequence[Evidence], count: int) -> list[Evidence]:
+    """The best sentences without those that repeat an earlier one or stand far below the best."""
+    kept: list[Evidence] = []
+    for evidence in ranked:
+        if len(kept) == count or (kept and evidence.score < kept[0].score - _MARGIN):
+            break
+        words = set(terms(evidence.quote))
+        if all(len(words & set(terms(k.quote))) <= _SAME * len(words | set(terms(k.quote))) for k in kept):
+            kept.append(evidence)
+    return kept
+
+
+def cite(evidence: Sequence[Evidence], entries: Mapping[str, Entry]) -> tuple[tuple[Claim, ...], tuple[Citation, ...]]:
+    """Claims that quote the evidence, and its citations numbered by first appearance of their entry."""
+    numbers: dict[str, int] = {}
+    citations = []
+    claims = []
+    for item in evidence:
+        n = numbers.setdefault(item.entry, len(numbers) + 1)
+        entry = entries[item.entry]
+        citations.append(Citation(n, entry.id, entry.title, entry.url, item.quote, item.start, item.end, item.field, entry.provenance))
+        claims.append(Claim(item.quote, (n,), "quoted", item.score))
+    return tuple(claims), tuple(citations)
+
+
+def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, counts: bool = False) -> str:
+    """The sentence an answer opens with; empty where the quotes speak for themselves.
+
+    Args:
+        mode: the answer's mode.
+        reason: why it refuses or objects, if it does.
+        claims: how many claims it has.
+        considered: how many entries were looked at.
+        counts: the question asks how many.
+    """
+    if reason == "no-topic":
+        return "Nothing in this corpus is on this topic."
+    if reason == "not-in-abstracts":
+        return "There are papers about it, but their abstracts do not say."
+    if reason == "false-premise":
+        return "An abstract speaks against what the question takes for granted."
+    if mode != "list":
+        return ""
+    noun = "paper" if claims == 1 else "papers"
+    return f"{'The answer is ' if counts else ''}{claims} {noun}, of {considered} considered:"
+
+
+def text(head: str, mode: str, claims: Sequence[Claim], citations: Sequence[Citation], nearest: Sequence[Entry]) -> str:
+    """An answer as plain text, with [n]."""
+    if not claims:
+        near = "; ".join(e.title or e.id for e in nearest)
+        return head + (f" Nearest: {near}." if near else "")
+    if mode == "list":
+        return "\n".join([head, *(f"[{c.n}] {c.title or 'Untitled'} - {' '.join(c.quote.split())}" for c in citations)])
+    lines = [head] if head else []
+    last = 0
+    for claim, citation in zip(claims, citations, strict=True):
+        lead = f"{citation.title}: " if citation.title and citation.n != last else ""
+        lines.append(f"{lead}“{' '.join(claim.text.split())}” [{citation.n}]")
+        last = citation.n
+    return "\n".join(lines)
