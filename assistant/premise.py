@@ -14,7 +14,7 @@ from store.lexical import word_terms
 
 _PRESUPPOSES = re.compile(
     r"(?:^|[,:;] )(?:why (?:do|does|did|is|are|was|were|can|could|must|should|would)\b(?! (?:i|we|you|my)\b)|by how much (?:do|does|did)\b|"
-    r"(?:which|what) (?!.*\b(?:paper|stud|work|method|entr)).{2,60} (?:do|does|did) \S+ (?:use|need|require|employ|apply)\b)",
+    r"(?:which|what) (?!.*\b(?:paper|stud|work|method|entr)).{2,60} (?:do|does|did) (?:\S+ ){1,4}(?:use|need|require|employ|apply)\b)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")

@@ -46,10 +46,15 @@ def identity_keys(record: Record) -> tuple[str, ...]:
     if record.arxiv:
         keys.append(f"arxiv:{record.arxiv}")
     if record.title:
-        keys.append(f"title:{_digest(record.title)}")
+        keys.append(title_key(record.title))
     else:
         keys.append(f"abstract:{_digest(record.abstract)}")
     return tuple(keys)
+
+
+def title_key(title: str) -> str:
+    """The key under which a title is found."""
+    return f"title:{_digest(title)}"
 
 
 def make_id(record: Record, digits: int = _HASH_DIGITS) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store.embed import Embedder, load_embedder
 from store.errors import EmbedderError, NotFoundError, StoreBusyError, StoreError
-from store.ids import clean_arxiv, clean_doi, normalise
+from store.ids import clean_arxiv, clean_doi, title_key
 from store.ledger import Ledger
 from store.lexical import LexicalIndex
 from store.settings import StoreSettings
@@ -168,7 +168,7 @@ class Store:
                 return entry
         file, _, number = name.rpartition("#")
         found = self.ledger.find_place(file, int(number)) if file and number.isdecimal() and len(number) < 10 else None
-        for key in (f"doi:{candidates[1]}", f"arxiv:{candidates[2]}", f"alias:{name}", f"title:{title_digest(name)}"):
+        for key in (f"doi:{candidates[1]}", f"arxiv:{candidates[2]}", f"alias:{name}", title_key(name)):
             found = found or self.ledger.find_key(key)
         entry = self.ledger.get(found) if found else None
         if entry is None:
@@ -185,10 +185,3 @@ class Store:
         if self._vectors is not None:
             self._vectors.close()
         self._vectors = self._lexical = None
-
-
-def title_digest(title: str) -> str:
-    """The digest under which a title is a key."""
-    import hashlib
-
-    return hashlib.sha256(normalise(title).encode()).hexdigest()

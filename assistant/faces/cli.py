@@ -20,6 +20,8 @@ from store.types import Filters
 if TYPE_CHECKING:
     from store.ingest import Progress
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     help="Answers over a corpus of paper abstracts, with citations that hold.", no_args_is_help=True, pretty_exceptions_enable=False
 )
@@ -322,9 +324,30 @@ def _run(arguments: list[str]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-        print(f"{show_cursor}\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
-        raise SystemExit(130) from None
+        _stopped()
+        raise SystemExit(_INTERRUPTED) from None
+    except SystemExit as end:
+        # Typer turns Ctrl-C into this exit code and prints nothing.
+        if end.code == _INTERRUPTED:
+            _stopped()
+        raise
+    except Exception as error:
+        # A library that is interrupted while it is being imported says ImportError.
+        if not _interrupted(error):
+            raise
+        _stopped()
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _stopped() -> None:
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    print(f"{show_cursor}\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
 
 
 def main() -> None:
