@@ -125,6 +125,7 @@ class Question:
         mode: what kind of answer it wants.
         topic: what it is about; the question itself where nothing could be taken off.
         sides: what a comparison sets against each other, as far as the words tell.
+        papers: how many papers a comparison is about, as far as the words tell.
         counts: it asks how many.
         quantity: its answer may hold a number, so that sentences with figures are preferred.
         asks_number: it asks for a number outright; an abstract without figures cannot answer it.
@@ -136,6 +137,7 @@ class Question:
     mode: Mode
     topic: str
     sides: tuple[str, ...]
+    papers: int
     counts: bool
     quantity: bool
     asks_number: bool
@@ -169,6 +171,7 @@ def analyse(text: str) -> Question:
         mode=mode,
         topic=topic,
         sides=_sides(question) if mode == "compare" else (),
+        papers=_papers(question) if mode == "compare" else 1,
         counts=mode == "list" and _COUNT.search(question) is not None,
         asks_number=mode == "answer" and _ASKS_NUMBER.search(question) is not None,
         quantity=mode != "list" and _QUANTITY.search(question) is not None,
@@ -370,6 +373,17 @@ def facet_topic(question: Question) -> str:
     rest = _FACET_FILLER.sub(" ", _FACETS[question.facet].sub(" ", question.topic))
     rest = " ".join(rest.split()).strip(" ?!.,;:-–—")
     return rest if terms(rest) else ""
+
+
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "both": 2}
+
+
+def _papers(question: str) -> int:
+    sides = len(_sides(question))
+    named = re.search(
+        r"\b(two|three|four|both)\b(?: \S+){0,3} (?:papers?|works?|studies|methods?|approaches|views?)\b", question, re.IGNORECASE
+    )
+    return max(2, sides, _NUMBERS[named.group(1).lower()] if named else (0 if sides else 3))
 
 
 def _sides(question: str) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class Assistant:
         if question.mode == "list":
             found, evidence = self._set(about, question, found, within)
         elif question.mode == "compare":
-            evidence = compared(found, [gather(self.store, side, question, within=within) for side in question.sides])
+            evidence = compared(found, [gather(self.store, side, question, within=within) for side in question.sides], question.papers)
         else:
             evidence = quotes(found)
         reason = refusal(found, term_weights(self.store, content_terms(about)), question) if evidence else "no-topic"

@@ -59,7 +59,7 @@ def gather(store: Store, text: str, question: Question, *, within: Filtered | No
     """
     vector = store.embedder.embed_query(text)
     wanted = content_terms(text)
-    found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, 2 * deep), within=within)[:deep]
+    found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, deep), within=within)[:deep]
     idf = term_weights(store, wanted)
     entries = store.ledger.entries([c.id for c in found])
     return [_score(entries[c.id], c, vector, list(idf), idf, question) for c in found if c.id in entries]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.analyse import Question, analyse, content_terms, facet_topic
+from assistant.core import Assistant
 from assistant.decide import RELEVANCE, Model, choose, lacks_number, member_probability, refusal_features, relevance_features
-from assistant.evidence import Scored, gather, rank_sentences, term_weights
+from assistant.evidence import Scored, gather, term_weights
+from assistant.types import Answer
 from store.store import Store
 
 # At most this share of answerable questions may be refused; the threshold follows from it.
@@ -145,14 +147,23 @@ def half_covered(quote: str, evidence: Sequence[str]) -> bool:
     )
 
 
-def report(cases: Sequence[Case], own: Sequence[Case]) -> None:
+def report(cases: Sequence[Case], own: Sequence[Case], answers: Mapping[str, Answer]) -> None:
     """Print the figures."""
     facts = [c for c in cases if c.row["kind"] == "fact"]
     ranks = [next((n for n, s in enumerate(c.found, 1) if s.entry.id in c.gold), 999) for c in facts]
     print("fact, gold entry first:", interval([float(r == 1) for r in ranks]))
     print("fact, gold entry in first ten:", interval([float(r <= 10) for r in ranks]))
-    top = [any(half_covered(e.quote, c.row["evidence"]) for e in rank_sentences(c.found, 8)[:3]) for c in facts]
-    print("fact, gold evidence in first three quotes:", interval([float(t) for t in top]))
+    rows = [answers[c.row["id"]].citations for c in facts]
+    top = [any(half_covered(e.quote, c.row["evidence"]) for e in cited[:3]) for c, cited in zip(facts, rows, strict=True)]
+    print("fact, gold evidence in first three citations:", interval([float(t) for t in top]))
+    compares = [c for c in cases if c.row["kind"] == "compare"]
+    points = [
+        float(np.mean([any(half_covered(e.quote, p["evidence"]) for e in answers[c.row["id"]].citations) for p in c.row["points"]]))
+        for c in compares
+    ]
+    print("compare, share of points whose evidence is quoted:", interval(points))
+    sides = [len(c.gold & {e.id for e in answers[c.row["id"]].citations}) / len(c.gold) for c in compares]
+    print("compare, share of gold papers cited:", interval(sides))
     which = [c for c in cases if c.row["kind"] == "which"]
     scores = [f1(returned(c, fit_relevance([o for o in which if o is not c])), c) for c in which]
     print("which, F1 of the set, leave one question out:", interval(scores))
@@ -199,7 +210,9 @@ def main() -> None:
     with Store(args.store) as store:
         cases = load_cases(store, args.questions)
         own = load_cases(store, _OWN)
-    report(cases, own)
+    assistant = Assistant(args.store)
+    report(cases, own, {c.row["id"]: assistant.ask(c.row["question"]) for c in cases})
+    assistant.close()
     if args.write:
         relevance = fit_relevance([c for c in cases if c.row["kind"] == "which"])
         refusal = fit_refusal([*cases, *own], relevance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,13 @@ QUOTES = 4
 LEADERS = 8
 _SAME = 0.6
 _MARGIN = 0.25
+_EACH = 2
+_STATED = 0.15
+_STATES = re.compile(
+    r"\b(?:we|our|this (?:paper|work)|results?|experiments?)\b[^.;]{0,60}\b(?:show|find|found|prove|propos|introduc|demonstrat|reveal|conclude|suggest|observe|"
+    r"establish|present|achiev|indicate|adds?|corrects?|comput)",
+    re.IGNORECASE,
+)
 
 
 def members(found: Sequence[Scored], question: Question, model: Model) -> list[Evidence]:
@@ -38,19 +46,37 @@ def quotes(found: Sequence[Scored]) -> list[Evidence]:
     return distinct(rank_sentences(found, LEADERS), QUOTES)
 
 
-def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]]) -> list[Evidence]:
-    """Evidence of each side: the best of all first, then that of each side, then of others.
+def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]], papers: int = 2) -> list[Evidence]:
+    """Evidence for a comparison: the papers that stand for its sides, and what each of them finds.
 
     Args:
         found: entries for the whole question, best first.
         sides: entries for each of its sides, best first.
+        papers: how many papers to compare at least.
+
+    Returns:
+        The best sentences of each paper in turn, those that state a finding or a proposal before those that set the scene.
     """
-    ranked = rank_sentences(found, LEADERS)
-    picked = distinct(ranked, 2)
+    chosen: dict[str, Scored] = {}
+    whole = {s.entry.id: s for s in found}
     for side in sides:
-        picked += [e for e in rank_sentences(side[:2], 1)[:1] if e not in picked]
-    others = [e for e in ranked if e.entry not in {p.entry for p in picked}]
-    return distinct([*picked, *others[:1], *ranked], max(QUOTES, len(sides) + 2))
+        # A side's words alone may fit a paper that has nothing to do with the question.
+        free = [s for s in side if s.entry.id in whole and s.entry.id not in chosen]
+        if free:
+            best = max(free, key=lambda s: s.candidate.fused + whole[s.entry.id].candidate.fused)
+            chosen[best.entry.id] = whole[best.entry.id]
+    for scored in found:
+        if len(chosen) >= papers:
+            break
+        chosen.setdefault(scored.entry.id, scored)
+    each = _EACH if len(chosen) > 2 else _EACH + 1
+    picked = []
+    for scored in chosen.values():
+        ranked = sorted(
+            (replace(e, score=e.score + _STATED * bool(_STATES.search(e.quote))) for e in scored.sentences), key=lambda e: -e.score
+        )
+        picked += distinct(ranked, each, margin=1.0)
+    return picked
 
 
 def named_first(found: Sequence[Scored], question: Question) -> list[Scored]:
@@ -70,11 +96,11 @@ def named_first(found: Sequence[Scored], question: Question) -> list[Scored]:
     return sorted(found, key=lambda s: not named(s))
 
 
-def distinct(ranked: Sequence[Evidence], count: int) -> list[Evidence]:
+def distinct(ranked: Sequence[Evidence], count: int, margin: float = _MARGIN) -> list[Evidence]:
     """The best sentences without those that repeat an earlier one or stand far below the best."""
     kept: list[Evidence] = []
     for evidence in ranked:
-        if len(kept) == count or (kept and evidence.score < kept[0].score - _MARGIN):
+        if len(kept) == count or (kept and evidence.score < kept[0].score - margin):
             break
         words = set(terms(evidence.quote))
         if all(len(words & set(terms(k.quote))) <= _SAME * len(words | set(terms(k.quote))) for k in kept):
