@@ -10,7 +10,7 @@ from assistant.analyse import Question, analyse, content_terms, facet_topic
 from assistant.decide import calibration, refusal
 from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
 from assistant.premise import denials
-from assistant.types import Answer, Evidence, Near
+from assistant.types import Answer, Evidence, Near, Reason
 from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
 from store.errors import StoreError
@@ -92,7 +92,10 @@ class Assistant:
             evidence = compared(found, [gather(self.store, side, question, within=within) for side in question.sides], question.papers)
         else:
             evidence = quotes(found)
-        reason = refusal(found, term_weights(self.store, content_terms(about)), question) if evidence else "no-topic"
+        reason: Reason | None = "no-topic"
+        chance = 1.0
+        if evidence:
+            reason, chance = refusal(found, term_weights(self.store, content_terms(about)), question)
         refused = reason is not None
         if reason is None and question.mode == "answer":
             denied = denials(question.text, rank_sentences(found, LEADERS)[:_CLOSE], content_terms(question.text))
@@ -115,6 +118,7 @@ class Assistant:
             considered=len(found),
             store=self.name,
             seconds=time.perf_counter() - began,
+            confidence=1 - chance,
             headline=head,
             terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),

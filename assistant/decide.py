@@ -110,8 +110,8 @@ def refusal_features(found: Sequence[Scored], idf: Mapping[str, float], question
     return {**features, **{f"list:{name}": value * asked for name, value in features.items()}, "list": asked}
 
 
-def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Question) -> Reason | None:
-    """Why a question is refused, or None where it is answered.
+def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Question) -> tuple[Reason | None, float]:
+    """Why a question is refused, or None where it is answered; and the probability that it should be.
 
     Args:
         found: entries, best first.
@@ -119,10 +119,10 @@ def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Questio
         question: the question as understood.
     """
     models = calibration()
-    features = refusal_features(found, idf, question, models.relevance)
-    if question.facet is None and models.refusal.probability(features) > models.threshold:
-        return "not-in-abstracts" if _known(found, idf, question) else "no-topic"
-    return "not-in-abstracts" if lacks_number(found, question) else None
+    chance = models.refusal.probability(refusal_features(found, idf, question, models.relevance))
+    if question.facet is None and chance > models.threshold:
+        return ("not-in-abstracts" if _known(found, idf, question) else "no-topic"), chance
+    return ("not-in-abstracts" if lacks_number(found, question) else None), chance
 
 
 def lacks_number(found: Sequence[Scored], question: Question) -> bool:

@@ -62,7 +62,10 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as every face renders it; see docs/design.md for the JSON contract."""
+    """An answer as every face renders it; see docs/design.md for the JSON contract.
+
+    ``confidence`` is the probability, by the refusal model, that the corpus holds an answer.
+    """
 
     question: str
     mode: Literal["answer", "list", "compare"]
@@ -75,6 +78,7 @@ class Answer:
     considered: int
     store: str
     seconds: float
+    confidence: float = 1.0
     headline: str = ""
     terms: tuple[str, ...] = ()
     lacking: tuple[tuple[str, int], ...] = ()

@@ -9,16 +9,14 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from assistant.config import existing, sample_path, store_path
+from assistant.faces.progress import bar
 from store.errors import QuestionError, SettingsError, UserError
 from store.types import Filters
-
-if TYPE_CHECKING:
-    from store.ingest import Progress
 
 _INTERRUPTED = 130
 
@@ -49,21 +47,6 @@ def _filters(year: str | None, author: str | None, venue: str | None, source: st
     return filters if filters else None
 
 
-def _progress() -> Progress | None:
-    """A bar on the terminal; nothing where standard error is not one."""
-    if not sys.stderr.isatty():
-        return None
-    bars: dict[str, Any] = {}
-
-    def show(stage: str, done: int, total: int) -> None:
-        bar = bars.get(stage) or bars.setdefault(stage, typer.progressbar(length=total, label=stage, file=sys.stderr, show_pos=True))
-        bar.update(done - bar.pos)
-        if done == total:
-            bar.render_finish()
-
-    return show
-
-
 def _assistant(option: Path | None) -> Any:
     from assistant.core import Assistant
     from store.errors import StoreError
@@ -81,7 +64,7 @@ def _assistant(option: Path | None) -> Any:
     sample = sample_path()
     if not sample.exists():
         print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
-    sample_store(sample, _progress())
+    sample_store(sample, bar())
     return Assistant(sample, name="sample")
 
 
@@ -234,7 +217,7 @@ def ingest(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if dry_run and not (target / LEDGER).exists() else target
         with Store(folder, create=True) as opened:
-            report = run(opened, files, dry_run=dry_run, prune=prune, progress=_progress())
+            report = run(opened, files, dry_run=dry_run, prune=prune, progress=bar())
     error = {"error": {"message": report.errors[0].message, "fix": report.errors[0].fix}} if report.errors else {}
     if as_json:
         data = dataclasses.asdict(dataclasses.replace(report, errors=()))
@@ -303,7 +286,7 @@ def doctor(store: StoreOption = None, fix: Annotated[bool, typer.Option("--repai
         for finding in findings:
             print(f"{finding.part}: {finding.text}")
         if findings and fix:
-            repair(opened, findings, _progress())
+            repair(opened, findings, bar())
             findings = examine(opened)
             print("repaired" if not findings else "still wrong; see above")
     if findings:
@@ -312,7 +295,19 @@ def doctor(store: StoreOption = None, fix: Annotated[bool, typer.Option("--repai
     print("The ledger and both indexes agree.")
 
 
+def _add_commands(arguments: list[str]) -> None:
+    """Add the commands of other packages (evals), which are loaded only when they may be meant."""
+    from importlib.metadata import entry_points
+
+    own = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    if arguments[:1] and arguments[0] in own:
+        return
+    for point in entry_points(group="paper_assistant.commands"):
+        app.add_typer(point.load(), name=point.name)
+
+
 def _run(arguments: list[str]) -> None:
+    _add_commands(arguments)
     try:
         app(args=arguments, standalone_mode=True)
     except UserError as error:

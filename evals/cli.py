@@ -1,0 +1,225 @@
+"""``assistant eval``: found by the command line through an entry point, so that assistant/ never imports evals/."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from evals.results import Result
+    from store.ingest import Progress
+
+app = typer.Typer(
+    help="Measure answers: on the bundled sample, on public sets, on your own questions. Offline, with no model.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+_HELD_BASELINE = Path(__file__).parent / "history" / "baseline.json"
+
+StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store the questions are about.")]
+CorpusOption = Annotated[
+    list[Path] | None, typer.Option("--corpus", metavar="FILE", help="Files to make a store of, kept for the next time.")
+]
+SystemOption = Annotated[str, typer.Option("--system", help="assistant, or a baseline: bm25, dense, rrf, hybrid.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
+JobsOption = Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="Processes.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Ask again even what was asked before.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with every case.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
+
+
+@app.callback()
+def main(context: typer.Context) -> None:
+    """Measure answers. Without a command: the bundled sample.
+
+    Examples: assistant eval; assistant eval run questions.jsonl --store DIR --html report.html
+    """
+    if context.invoked_subcommand is None:
+        run("sample")
+
+
+@app.command()
+def run(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="sample, a file of cases, or a folder of SciFact, ACLSum, LitSearch or BEIR.")
+    ],
+    store: StoreOption = None,
+    corpus: CorpusOption = None,
+    system: SystemOption = "assistant",
+    limit: LimitOption = None,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+    fresh: FreshOption = False,
+    html: HtmlOption = None,
+    as_markdown: MarkdownOption = False,
+) -> None:
+    """Ask every case, print the figures and keep the result."""
+    from evals.report.html import page
+    from evals.report.text import markdown, terminal
+    from evals.results import as_json as plain
+    from evals.results import save
+
+    result = _measure(name, store, tuple(corpus or ()), system, limit, jobs, fresh)
+    kept = save(result, _runs())
+    if html is not None:
+        _write(html, page(result))
+    print(
+        json.dumps(plain(result), ensure_ascii=False) if as_json else markdown(result) if as_markdown else terminal(result),
+        end="\n" if as_json else "",
+    )
+    print(f"kept: {kept}", file=sys.stderr)
+
+
+@app.command("list")
+def list_() -> None:
+    """Data sets, systems and the results that are kept."""
+    from evals.systems import SYSTEMS
+
+    print("data sets: sample, or a path to a file of cases or a folder of SciFact, ACLSum, LitSearch or BEIR")
+    print(f"systems: {', '.join(SYSTEMS)}")
+    kept = sorted(_runs().glob("*.json"))
+    print("\n".join(["results:", *(f"  {path.stem}" for path in kept)]) if kept else "results: none yet")
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="A result: its name in `assistant eval list`, or a file.")],
+    after: Annotated[str, typer.Argument(help="Another of the same data set.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Paired differences of two results, and whether they stand out from noise."""
+    from dataclasses import asdict
+
+    from evals.cases import DataError
+    from evals.compare import compare as differ
+    from evals.compare import scores_of
+    from evals.report.text import differences
+
+    old, new = _result(before), _result(after)
+    found = differ(scores_of(old), scores_of(new))
+    if not found:
+        raise DataError(f"{old.name} and {new.name} have no case in common.", "Compare two results of the same data set.")
+    if as_json:
+        rows = [{**asdict(one), "verdict": one.verdict} for one in found]
+        print(json.dumps({"schema": 1, "before": old.name, "after": new.name, "differences": rows}))
+        return
+    print(differences(found, old.name, new.name), end="")
+
+
+@app.command()
+def gate(
+    baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed baseline.")] = _HELD_BASELINE,
+    update: Annotated[bool, typer.Option("--update", help="Make this run the baseline and add it to the history.")] = False,
+) -> None:
+    """Run the sample and fail where it is worse than the baseline by more than noise."""
+    from evals.cases import DataError
+    from evals.compare import baseline as kept
+    from evals.compare import failures, scores_of
+    from evals.report.text import differences
+
+    result = _measure("sample", None, (), "assistant", None, 1, False)
+    if update:
+        _write(baseline, json.dumps(kept(result), indent=1, ensure_ascii=False) + "\n")
+        _append_history(baseline.parent / "sample.jsonl", result)
+        print(f"{baseline}: the baseline is this run now.")
+        return
+    try:
+        before = json.loads(baseline.read_text(encoding="utf-8"))
+        scores, digest = before["scores"], before["data"]["digest"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{baseline}: cannot be read as a baseline ({error}).", "Make one: assistant eval gate --update") from None
+    if digest != result.made["data"]["digest"]:
+        raise DataError("The sample's questions are not those of the baseline.", "Make a new one: assistant eval gate --update")
+    worse = failures(scores, scores_of(result))
+    if worse:
+        print(differences(worse, "baseline", "now"), end="")
+        raise SystemExit(2)
+    print(f"Nothing is worse than the baseline of {before['date']} by more than noise.")
+
+
+@app.command()
+def new(
+    store: StoreOption = None,
+    count: Annotated[int, typer.Option("-n", min=2, max=500, help="How many questions.")] = 20,
+    seed: Annotated[int, typer.Option(help="Another seed drafts other questions.")] = 0,
+) -> None:
+    """Draft a question file from your own corpus, to be edited: assistant eval new > mine.jsonl"""
+    from assistant.config import existing, store_path
+    from assistant.core import Assistant
+    from evals.cases import DataError
+    from evals.drafts import as_lines, draft
+
+    path = existing(store_path(store))
+    if path is None:
+        raise DataError("There is no corpus yet to draft questions from.", "Read your files first: assistant ingest FILE")
+    print(as_lines(draft(Assistant(path), count, seed)), end="")
+    print("Drafts: correct the gold and delete what is no good, then: assistant eval run FILE --store DIR", file=sys.stderr)
+
+
+def _measure(name: str, store: Path | None, corpus: tuple[Path, ...], system: str, limit: int | None, jobs: int, fresh: bool) -> Result:
+    from evals.cases import DataError
+    from evals.corpora import ensure_store
+    from evals.loaders import load
+    from evals.results import make_result
+    from evals.runner import run as ask_all
+    from evals.runner import settings_of
+    from evals.systems import SYSTEMS
+
+    if system not in SYSTEMS:
+        raise DataError(f"{system}: no system of that name.", f"Choose one of {', '.join(SYSTEMS)}.")
+    show = _progress()
+    dataset = load(name, corpus)
+    folder = ensure_store(dataset, store, show)
+    scored = ask_all(dataset, folder, system, limit=limit, jobs=jobs, fresh=fresh, progress=show)
+    _warn_drafts(dataset.cases)
+    return make_result(dataset, scored, settings_of(system, jobs, limit, None), " ".join(["assistant", *sys.argv[1:]]))
+
+
+def _warn_drafts(cases: Any) -> None:
+    drafts = sum(case.draft for case in cases)
+    if drafts:
+        print(f"{drafts} cases are drafts that nobody has checked: their gold is what the program found itself.", file=sys.stderr)
+
+
+def _progress() -> Progress | None:
+    from assistant.faces.progress import bar
+
+    return bar()
+
+
+def _runs() -> Path:
+    from platformdirs import user_data_path
+
+    from assistant.config import APP
+
+    return user_data_path(APP) / "eval"
+
+
+def _result(name: str) -> Result:
+    from evals.results import read
+
+    path = Path(name)
+    return read(path if path.is_file() else _runs() / f"{name}.json")
+
+
+def _write(path: Path, text: str) -> None:
+    from evals.cases import DataError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).", "Name another file.") from None
+
+
+def _append_history(path: Path, result: Result) -> None:
+    rows = {
+        f"{row.kind}/{row.metric}".lstrip("/"): round(row.estimate.value, 4) for row in result.rows if not row.metric.startswith("seconds")
+    }
+    line = {"date": result.made["date"], "code": result.made["code"], "data": result.made["data"]["digest"], "values": rows}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

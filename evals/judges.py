@@ -1,0 +1,56 @@
+"""Who decides whether cited text supports a statement."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+_SPACE = re.compile(r"\s+")
+
+
+class Judge(Protocol):
+    """Decides on support.
+
+    Attributes:
+        name: recorded with results.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def supports(self, premise: str, statement: str) -> bool:
+        """Whether the premise alone bears the statement out."""
+        ...
+
+
+class VerbatimJudge:
+    """A statement is supported where the cited text holds it word for word. Right for quotes; anything reworded fails."""
+
+    name = "verbatim"
+
+    def supports(self, premise: str, statement: str) -> bool:
+        """Whether the premise holds the statement, white space aside."""
+        return _plain(statement) in _plain(premise)
+
+
+class HumanLabels:
+    """Labels that people gave: (premise, statement) to whether it supports.
+
+    Args:
+        labels: the labels.
+        otherwise: judges the pairs without a label.
+    """
+
+    name = "human"
+
+    def __init__(self, labels: dict[tuple[str, str], bool], otherwise: Judge) -> None:
+        self._labels = {(_plain(p), _plain(s)): value for (p, s), value in labels.items()}
+        self._otherwise = otherwise
+
+    def supports(self, premise: str, statement: str) -> bool:
+        """The label, else what the other judge says."""
+        label = self._labels.get((_plain(premise), _plain(statement)))
+        return self._otherwise.supports(premise, statement) if label is None else label
+
+
+def _plain(text: str) -> str:
+    return _SPACE.sub(" ", text).strip()

@@ -1,0 +1,27 @@
+"""A case with its outcome, its gold as entry ids, and its scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from evals.cases import Case
+from evals.systems import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCase:
+    """What pooled metrics and reports read.
+
+    Args:
+        case: the case.
+        outcome: what the system did.
+        gold: entry ids of each gold group that the store holds.
+        maybe: entry ids that are neither required nor penalised.
+        scores: metric to value, for the metrics that apply.
+    """
+
+    case: Case
+    outcome: Outcome
+    gold: tuple[frozenset[str], ...]
+    maybe: frozenset[str]
+    scores: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,206 @@
+"""What is measured: the assistant, and baselines over the same store and the same interface."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from assistant.analyse import analyse
+from assistant.core import Assistant
+from assistant.evidence import gather
+from assistant.write.extractive import quotes
+from evals.cases import Case
+from store.errors import QuestionError
+from store.lexical import terms
+from store.retrieve import retrieve
+from store.store import Store
+from store.types import Filtered
+
+DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quoted span of an entry, with the claim it is cited for."""
+
+    id: str
+    quote: str
+    start: int
+    end: int
+    field: str
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer and the entries it cites."""
+
+    text: str
+    cites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a system did with a case. Fields that a system does not have are None or empty.
+
+    Args:
+        status: ``answered``, ``abstained`` or ``unsupported`` (the system does not do this kind of case).
+        reason: why it abstained or objected.
+        ranking: entry ids, best first.
+        returned: entry ids cited, in order of citation.
+        quotes: what it quoted, in order.
+        statements: its sentences with what they cite.
+        confidence: probability that the question can be answered, 0 to 1.
+        text: the answer as shown.
+        seconds, tokens, cost: what it took; tokens are prompt and completion.
+    """
+
+    status: str
+    reason: str | None = None
+    ranking: tuple[str, ...] = ()
+    returned: tuple[str, ...] | None = None
+    quotes: tuple[Quote, ...] | None = None
+    statements: tuple[Statement, ...] | None = None
+    confidence: float | None = None
+    text: str = ""
+    seconds: float = 0.0
+    tokens: int = 0
+    cost: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Outcome:
+        """From the values of :meth:`as_json`."""
+
+        def tupled(name: str) -> Any:
+            return None if data[name] is None else tuple(data[name])
+
+        held = None if data["quotes"] is None else tuple(Quote(**q) for q in data["quotes"])
+        said = None if data["statements"] is None else tuple(Statement(s["text"], tuple(s["cites"])) for s in data["statements"])
+        return Outcome(**{**data, "ranking": tuple(data["ranking"]), "returned": tupled("returned"), "quotes": held, "statements": said})
+
+
+class System(Protocol):
+    """Something that can be asked the cases of a data set.
+
+    Attributes:
+        settings: what its outcomes depend on besides code and store; part of the cache key.
+    """
+
+    settings: dict[str, Any]
+
+    def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
+        """Ask one case. ``gold`` may only be used where the case says in which entry to look (``rationale``)."""
+        ...
+
+
+@dataclass
+class AssistantSystem:
+    """The product: ``ask`` for answers, ``search`` for rankings."""
+
+    path: Path
+    settings: dict[str, Any] = field(default_factory=lambda: {"system": "assistant", "model": None})
+
+    def __post_init__(self) -> None:
+        self._assistant = Assistant(self.path)
+
+    def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
+        """Ask one case."""
+        if case.kind in ("topic", "followup"):
+            return Outcome("unsupported")
+        began = time.perf_counter()
+        if case.kind == "rationale":
+            return self._rationale(case, gold, began)
+        try:
+            found = self._assistant.search(case.asked, DEPTH)
+            if case.kind == "retrieval":
+                return Outcome("answered", ranking=tuple(h.entry.id for h in found), seconds=time.perf_counter() - began)
+            began = time.perf_counter()
+            answer = self._assistant.ask(case.asked)
+        except QuestionError as error:
+            return Outcome("abstained", "bad-question", text=str(error), returned=(), quotes=(), statements=())
+        seconds = time.perf_counter() - began
+        entries = self._assistant.store.ledger.entries(list({c.id for c in answer.citations}))
+        held = tuple(
+            Quote(
+                c.id,
+                c.quote,
+                c.start,
+                c.end,
+                c.field,
+                ((entries[c.id].title or "") if c.field == "title" else entries[c.id].abstract)[c.start : c.end] == c.quote,
+            )
+            for c in answer.citations
+        )
+        by_number = {c.n: c.id for c in answer.citations}
+        return Outcome(
+            status=answer.status,
+            reason=answer.reason,
+            ranking=tuple(h.entry.id for h in found),
+            returned=tuple(dict.fromkeys(q.id for q in held)),
+            quotes=held,
+            statements=tuple(Statement(c.text, tuple(by_number[n] for n in c.citations)) for c in answer.claims),
+            confidence=answer.confidence,
+            text=answer.text,
+            seconds=seconds,
+        )
+
+    def _rationale(self, case: Case, gold: Sequence[set[str]], began: float) -> Outcome:
+        """The sentences of a given abstract that bear on a claim."""
+        question = analyse(case.asked)
+        within = Filtered(frozenset(gold[0]))
+        store = self._assistant.store
+        picked = quotes(gather(store, question.text, question, within=within))
+        held = tuple(Quote(e.entry, e.quote, e.start, e.end, e.field, True) for e in picked)
+        return Outcome("answered", returned=tuple(gold[0]), quotes=held, seconds=time.perf_counter() - began)
+
+
+@dataclass
+class RankingSystem:
+    """A ranking alone: BM25, dense, reciprocal rank fusion (Cormack et al. 2009) or the product's fusion, and its first ``cut`` entries as the set."""
+
+    path: Path
+    name: str
+    cut: int = 5
+
+    def __post_init__(self) -> None:
+        self._store = Store(self.path)
+        self.settings: dict[str, Any] = {"system": self.name, "cut": self.cut}
+
+    def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
+        """Rank for one case."""
+        if case.kind in ("topic", "followup", "rationale"):
+            return Outcome("unsupported")
+        began = time.perf_counter()
+        vector = self._store.embedder.embed_query(case.asked)
+        weights: dict[str, float] = dict(Counter(terms(case.asked)))
+        if self.name == "rrf":
+            ranking = _fused_ranks(self._store, vector, weights)
+        else:
+            share = {"bm25": 1.0, "dense": 0.0}.get(self.name, 0.3)
+            ranking = [c.id for c in retrieve(self._store, vector, weights, lexical_weight=share)]
+        return Outcome("answered", ranking=tuple(ranking[:DEPTH]), returned=tuple(ranking[: self.cut]), seconds=time.perf_counter() - began)
+
+
+def _fused_ranks(store: Store, vector: Any, weights: dict[str, float], k: int = 60) -> list[str]:
+    scores: dict[str, float] = {}
+    for pool in (store.vectors.query(vector, 200), store.lexical.query(weights, 200) if weights else []):
+        for rank, (id, _) in enumerate(pool, start=1):
+            scores[id] = scores.get(id, 0.0) + 1 / (k + rank)
+    return [id for id, _ in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
+
+
+SYSTEMS: dict[str, Callable[[Path], System]] = {
+    "assistant": AssistantSystem,
+    "bm25": lambda path: RankingSystem(path, "bm25"),
+    "dense": lambda path: RankingSystem(path, "dense"),
+    "rrf": lambda path: RankingSystem(path, "rrf"),
+    "hybrid": lambda path: RankingSystem(path, "hybrid"),
+}
