@@ -105,6 +105,7 @@ def as_json(result: Result) -> dict[str, Any]:
                 "maybe": sorted(s.maybe),
                 "outcome": s.outcome.as_json(),
                 "scores": s.scores,
+                "counts": s.counts,
             }
             for s in result.cases
         ],
@@ -127,6 +128,7 @@ def read(path: Path) -> Result:
                 tuple(frozenset(g) for g in c["gold"]),
                 frozenset(c["maybe"]),
                 c["scores"],
+                {name: tuple(values) for name, values in c["counts"].items()},
             )
             for c in data["cases"]
         )

@@ -16,7 +16,7 @@ from typing import Any
 from evals.cases import Case, Dataset
 from evals.corpora import cache_path, resolve, resolver
 from evals.judges import Judge, VerbatimJudge
-from evals.metrics import score_case
+from evals.metrics import count_case, score_case
 from evals.metrics.scored import ScoredCase
 from evals.systems import SYSTEMS, Outcome, System
 from store.store import Store
@@ -71,7 +71,7 @@ def run(
     for case in cases:
         maybe = frozenset().union(*resolve(case.maybe, places)) if case.maybe else frozenset()
         bare = ScoredCase(case, outcomes[case.id], tuple(map(frozenset, golds[case.id])), maybe)
-        scored.append(replace(bare, scores=score_case(bare, judge)))
+        scored.append(replace(bare, scores=score_case(bare, judge), counts=count_case(bare)))
     return scored
 
 

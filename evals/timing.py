@@ -26,7 +26,7 @@ from store.ingest import ingest
 from store.store import Store
 from store.vectors import COLLECTION
 
-_ASK = "from assistant.faces.cli import ask_main; ask_main()"
+_ASK = "from assistant.faces.entry import ask_main; ask_main()"
 _QUERY = """
 import sys, chromadb
 from chromadb.config import Settings

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from store.chunk import chunk_entry
-from store.errors import InputFileError, UserError
+from store.errors import InputFileError, NotFoundError, UserError
 from store.ids import identity_keys, make_id
 from store.ledger import RecordRow, SourceRow, record_body
 from store.parse import open_source
@@ -127,35 +127,42 @@ def ingest(
     )
 
 
-def forget(store: Store, name: str) -> tuple[str, int]:
+def forget(store: Store, name: str) -> tuple[str, int, int]:
     """Take a file's records, or one entry, out of a store.
 
     Args:
         name: base name or path of a file that was read, else an entry as :meth:`Store.resolve` takes it.
 
     Returns:
-        What was forgotten, and how many entries left the store.
+        What was forgotten, how many records and how many entries left the store.
 
     Raises:
-        NotFoundError: neither a file nor an entry has that name.
+        NotFoundError: neither a file nor an entry has that name, or several files have it.
     """
     tally = _Tally()
     with store.writing():
-        sources = [s for s in store.ledger.sources() if name in (s.name, s.path)]
+        sources = [s for s in store.ledger.sources() if s.path in (name, str(Path(name).absolute()))]
+        sources = sources or [s for s in store.ledger.sources() if s.name == name]
+        if len(sources) > 1:
+            paths = ", ".join(s.path for s in sources)
+            raise NotFoundError(f"{len(sources)} files are named {name}: {paths}.", "Name one of them by its path.")
         with store.ledger.transaction():
             if sources:
-                for source in sources:
-                    _drop_records(store, source.id, store.ledger.records_of_source(source.id), tally)
-                    store.ledger.drop_source(source.id)
+                held = store.ledger.records_of_source(sources[0].id)
+                records = len(held)
+                _drop_records(store, sources[0].id, held, tally)
+                store.ledger.drop_source(sources[0].id)
                 what = f"the file {sources[0].name}"
             else:
                 entry = store.resolve(name)
-                for number, ordinal in store.ledger.records_of_entry(entry.id):
+                places = store.ledger.records_of_entry(entry.id)
+                records = len(places)
+                for number, ordinal in places:
                     store.ledger.drop_record(number, ordinal)
                 _refresh(store, entry.id, tally)
                 what = f"the entry {entry.id}"
         index_pending(store)
-    return what, len(tally.removed)
+    return what, records, len(tally.removed)
 
 
 def index_pending(store: Store, progress: Progress | None = None) -> int:
@@ -313,8 +320,7 @@ def _drop_records(store: Store, source: int, rows: dict[int, RecordRow], tally: 
 def _refresh_left(store: Store, rows: dict[int, RecordRow], tally: _Tally) -> None:
     """Bring entries up to date whose record at some place is another's now or is gone."""
     for entry in {row.entry for row in rows.values()}:
-        if not store.ledger.records_of_entry(entry):
-            _refresh(store, entry, tally)
+        _refresh(store, entry, tally)
 
 
 def _refresh(store: Store, id: str, tally: _Tally) -> None:

@@ -114,6 +114,11 @@ class Ledger:
                     self.set_meta("generation", "0")
             found = int(self.meta("format") or 0)
         except (sqlite3.Error, OSError, ValueError) as error:
+            if "readonly" in str(error) or "unable to open" in str(error):
+                raise StoreError(
+                    f"{path.parent}: the store cannot be opened ({error}).",
+                    "Reading needs permission to write too: check the folder's owner.",
+                ) from None
             raise StoreError(
                 f"{path}: the ledger cannot be read ({error}).", "Restore it from a backup, or ingest the files into a new store."
             ) from None
@@ -208,7 +213,10 @@ class Ledger:
         self._db.executemany("INSERT OR IGNORE INTO keys VALUES(?,?)", ((key, entry) for key in keys))
 
     def merge_entry(self, entry: str) -> Entry | None:
-        """What an entry's records say together: text of the last one put, other fields from the last one that has them."""
+        """What an entry's records say together: text of the last one put, other fields from the last one that has them.
+
+        An abstract that is the mere beginning of another record's is a copy cut short, and the whole one is taken.
+        """
         rows = self._db.execute("SELECT body FROM records WHERE entry=? ORDER BY seq DESC, source, ordinal", (entry,)).fetchall()
         if not rows:
             return None
@@ -221,7 +229,7 @@ class Ledger:
         return Entry(
             id=entry,
             title=first("title"),
-            abstract=bodies[0]["abstract"],
+            abstract=_whole([body["abstract"] for body in bodies]),
             authors=tuple(first("authors") or ()),
             year=first("year"),
             venue=first("venue"),
@@ -295,7 +303,11 @@ class Ledger:
         row = self._db.execute(
             "SELECT r.entry FROM records r JOIN sources s ON s.id = r.source WHERE s.name=? AND r.ordinal=?", (name, ordinal)
         ).fetchone()
-        return row[0] if row else None
+        if row:
+            return str(row[0])
+        # The beginning of a file's name will do where only one file has it.
+        names = [source.name for source in self.sources() if name and source.name.startswith(name) and source.name != name]
+        return self.find_place(names[0], ordinal) if len(names) == 1 else None
 
     def counts(self) -> dict[str, int]:
         """Entries, provenances, files, chunks and what still waits to be indexed."""
@@ -308,6 +320,11 @@ class Ledger:
             " + (SELECT count(*) FROM removals)",
         }
         return {name: int(self._db.execute(query).fetchone()[0]) for name, query in queries.items()}
+
+    def waiting(self) -> int:
+        """Entries that are not yet in both indexes."""
+        query = "SELECT count(*) FROM entries WHERE lexical=0 OR id IN (SELECT entry FROM chunks WHERE indexed=0)"
+        return int(self._db.execute(query).fetchone()[0])
 
     def filter(self, filters: Filters) -> Filtered:
         """Entries that pass every filter, and how many lacked a field that was asked for."""
@@ -438,6 +455,14 @@ class Ledger:
             part = ids[start : start + 900]
             rows += self._db.execute(f"{query} WHERE {column} IN ({','.join('?' * len(part))})", part).fetchall()
         return rows
+
+
+def _whole(abstracts: Sequence[str]) -> str:
+    text = abstracts[0]
+    for other in abstracts[1:]:
+        if len(other) > len(text) and other.startswith(text):
+            text = other
+    return text
 
 
 def record_body(record: Record) -> str:

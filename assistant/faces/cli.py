@@ -15,13 +15,17 @@ import typer
 
 from assistant.config import existing, sample_path, store_path
 from assistant.faces.progress import bar
-from store.errors import QuestionError, SettingsError, UserError
+from store.errors import InputFileError, QuestionError, SettingsError, UserError
 from store.types import Filters
 
 _INTERRUPTED = 130
+_FORMATS = ("--json", "--markdown", "--html", "--bibtex", "--csv")
 
 app = typer.Typer(
-    help="Answers over a corpus of paper abstracts, with citations that hold.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Answers over a corpus of paper abstracts, with citations that hold.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store (else ASSISTANT_STORE, else the default one).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -43,6 +47,8 @@ def _filters(year: str | None, author: str | None, venue: str | None, source: st
             raise SettingsError(f"--year {year!r} is not a year or a range.", "Write 2020, 2018-2020, 2018- or -2020.")
         low, dash, high = match.groups()
         years = (int(low) if low else None, int(high) if high else (None if dash else int(low)))
+        if low and high and int(high) < int(low):
+            raise SettingsError(f"--year {year!r} ends before it begins.", f"Write {high}-{low}.")
     filters = Filters(years=years, author=author, venue=venue, source=source)
     return filters if filters else None
 
@@ -55,7 +61,13 @@ def _assistant(option: Path | None) -> Any:
     path = existing(where)
     if path is not None:
         try:
-            return Assistant(path)
+            opened = Assistant(path)
+            if waiting := opened.store.ledger.waiting():
+                print(
+                    f"Note: {waiting} {_plural(waiting, 'entry')} not indexed yet, so answers may miss them. Finish with the same ingest again.",
+                    file=sys.stderr,
+                )
+            return opened
         except StoreError:
             if where.explicit:
                 raise
@@ -66,6 +78,21 @@ def _assistant(option: Path | None) -> Any:
         print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
     sample_store(sample, bar())
     return Assistant(sample, name="sample")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"paper-assistant {version('paper-assistant')}")
+        raise typer.Exit
+
+
+@app.callback()
+def assistant(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Answers over a corpus of paper abstracts, with citations that hold."""
 
 
 @app.command()
@@ -93,7 +120,14 @@ def ask(
     from assistant.render.terminal import render
 
     filters = _filters(year, author, venue, source)
+    formats = [name for name, wanted in zip(_FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
+    if len(formats) > 1:
+        raise SettingsError(f"{' and '.join(formats)} cannot go together.", "Choose one format.")
     if batch is not None:
+        if question is not None:
+            raise SettingsError("A question and --batch were both given.", "Put the question into the file, or leave --batch out.")
+        if formats and not as_json:
+            raise SettingsError(f"--batch prints text or JSON, not {formats[0]}.", "Use --json, or ask one question at a time.")
         _ask_batch(batch, store, filters, as_json)
         return
     if question is None:
@@ -119,23 +153,34 @@ def ask(
     print(render(answer, width=width, color=tty and "NO_COLOR" not in os.environ, explain=explain), end="")
 
 
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json: bool) -> None:
     from assistant.render.terminal import render
 
     try:
-        lines = (sys.stdin.read() if str(batch) == "-" else batch.read_text(encoding="utf-8")).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{batch}: cannot be read ({error}).", "Give a UTF-8 file with one question a line.") from None
+        lines = (sys.stdin.buffer.read() if str(batch) == "-" else batch.read_bytes()).split(b"\n")
+    except OSError as error:
+        raise SettingsError(f"{batch}: cannot be read ({error.strerror}).", "Give a UTF-8 file with one question a line.") from None
+    if not any(line.strip() for line in lines):
+        raise SettingsError(f"{batch}: no question in this file.", "Write one question, or one JSON object, a line.")
     assistant = _assistant(store)
     failed = False
-    for line in filter(str.strip, lines):
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         row: dict[str, Any] = {}
         try:
-            row = _batch_row(line)
+            row = _batch_row(line, number)
             answer = assistant.ask(row["question"], filters)
         except UserError as error:
             failed = True
-            _print_json({"id": row.get("id"), "error": {"message": error.message, "fix": error.fix}})
+            if as_json:
+                _print_json({"id": row.get("id"), "line": number, "error": {"message": error.message, "fix": error.fix}})
+            else:
+                print(f"error: line {number}: {error}", file=sys.stderr)
             continue
         given = {"id": row["id"]} if "id" in row else {}
         if as_json:
@@ -147,16 +192,19 @@ def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json
         raise SystemExit(2)
 
 
-def _batch_row(line: str) -> dict[str, Any]:
-    if not line.lstrip().startswith("{"):
+def _batch_row(raw: bytes, number: int) -> dict[str, Any]:
+    try:
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise QuestionError(f"The line is not UTF-8 (byte 0x{raw[error.start]:02X}).", "Save the file as UTF-8.") from None
+    if not line.startswith("{"):
         return {"question": line}
     try:
         row = json.loads(line)
     except json.JSONDecodeError:
         raise QuestionError("The line is not valid JSON.", 'Write {"id": ..., "question": ...} or the bare question.') from None
     if not isinstance(row.get("question"), str):
-        return_id = row.get("id")
-        raise QuestionError(f"The line with id {return_id!r} has no question.", 'Write {"id": ..., "question": ...}.')
+        raise QuestionError("The line has no question.", 'Write {"id": ..., "question": ...}.')
     return dict(row)
 
 
@@ -199,7 +247,7 @@ def search(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of .txt and .jsonl files.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, or folders of .txt and .jsonl files.")],
     store: StoreOption = None,
     as_json: JsonOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
@@ -212,7 +260,9 @@ def ingest(
     from store.parse import find_files
     from store.store import LEDGER, Store
 
-    files = find_files(paths)
+    if not all(path.strip() for path in paths):
+        raise InputFileError("An empty path was given.", "Check that the variable it came from is set.")
+    files = find_files(map(Path, paths))
     target = store_path(store).path
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if dry_run and not (target / LEDGER).exists() else target
@@ -258,8 +308,8 @@ def forget(name: str, store: StoreOption = None) -> None:
     from store.store import Store
 
     with Store(store_path(store).path) as opened:
-        what, count = run(opened, name)
-    print(f"Forgot {what}: {count} entries left the store.")
+        what, records, entries = run(opened, name)
+    print(f"Forgot {what}: {records} {_plural(records, 'record')} taken out, {entries} {_plural(entries, 'entry')} left the store.")
 
 
 @app.command()
@@ -306,10 +356,13 @@ def _add_commands(arguments: list[str]) -> None:
         app.add_typer(point.load(), name=point.name)
 
 
-def _run(arguments: list[str]) -> None:
-    _add_commands(arguments)
+def run(arguments: list[str]) -> None:
+    """Run a command line; exits with its code where that is not 0."""
     try:
-        app(args=arguments, standalone_mode=True)
+        if any("\udc80" <= char <= "\udcff" for argument in arguments for char in argument):
+            raise SettingsError("An argument is not valid UTF-8.", "Set the terminal to UTF-8, or rename the file.")
+        _add_commands(arguments)
+        app(args=arguments, prog_name="assistant", standalone_mode=True)
     except UserError as error:
         if "--json" in arguments:
             _print_json({"error": {"message": error.message, "fix": error.fix}})
@@ -319,18 +372,21 @@ def _run(arguments: list[str]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        _stopped()
+        _stopped(arguments)
         raise SystemExit(_INTERRUPTED) from None
     except SystemExit as end:
+        # A reader that closed the pipe has what it wanted; Typer exits with 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise SystemExit(0) from None
         # Typer turns Ctrl-C into this exit code and prints nothing.
         if end.code == _INTERRUPTED:
-            _stopped()
+            _stopped(arguments)
         raise
     except Exception as error:
         # A library that is interrupted while it is being imported says ImportError.
         if not _interrupted(error):
             raise
-        _stopped()
+        _stopped(arguments)
         raise SystemExit(_INTERRUPTED) from None
 
 
@@ -340,16 +396,7 @@ def _interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _stopped() -> None:
+def _stopped(arguments: list[str]) -> None:
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-    print(f"{show_cursor}\nStopped. What was done is kept; the same command goes on from there.", file=sys.stderr)
-
-
-def main() -> None:
-    """Entry point of ``assistant``."""
-    _run(sys.argv[1:])
-
-
-def ask_main() -> None:
-    """Entry point of ``ask``: the same as ``assistant ask``."""
-    _run(["ask", *sys.argv[1:]])
+    resumes = " What was done is kept; the same command goes on from there." if arguments[:1] in (["ingest"], ["eval"]) else ""
+    print(f"{show_cursor}\nStopped.{resumes}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.metrics.cases import score_case
+from evals.metrics.cases import count_case, score_case
 from evals.metrics.pooled import POOLED, pooled
 
-__all__ = ["POOLED", "pooled", "score_case"]
+__all__ = ["POOLED", "count_case", "pooled", "score_case"]

@@ -44,6 +44,15 @@ def score_case(scored: ScoredCase, judge: Judge) -> dict[str, float]:
     return scores
 
 
+def count_case(scored: ScoredCase) -> dict[str, tuple[int, ...]]:
+    """What metrics over all cases add up."""
+    if scored.outcome.status == "unsupported":
+        return {}
+    if scored.case.kind == "which" and scored.outcome.returned is not None:
+        return {"set": set_counts(scored)}
+    return {"rationale": rationale_counts(scored)} if scored.case.kind == "rationale" else {}
+
+
 def set_scores(scored: ScoredCase) -> dict[str, float]:
     """Precision, recall and F1 of the returned set; entries that may or may not belong to it are taken out first, a group counts once."""
     if scored.outcome.returned is None:

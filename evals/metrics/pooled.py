@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from evals.metrics.cases import rationale_counts, set_counts
 from evals.metrics.scored import ScoredCase
 
 Pooled = Callable[[Sequence[ScoredCase]], float | None]
@@ -77,7 +76,7 @@ def calibration_error(cases: Sequence[ScoredCase]) -> float | None:
 
 def set_micro_f1(cases: Sequence[ScoredCase]) -> float | None:
     """F1 over all papers of all set questions together."""
-    counts = [set_counts(s) for s in cases if "set F1" in s.scores]
+    counts = [s.counts["set"] for s in cases if "set" in s.counts]
     if not counts:
         return None
     right, returned, wanted = (sum(column) for column in zip(*counts, strict=True))
@@ -86,7 +85,7 @@ def set_micro_f1(cases: Sequence[ScoredCase]) -> float | None:
 
 def rationale_micro_f1(cases: Sequence[ScoredCase]) -> float | None:
     """F1 over all sentences together: SciFact's selection-only F1, the abstract being given."""
-    counts = [rationale_counts(s) for s in cases if "rationale F1" in s.scores]
+    counts = [s.counts["rationale"] for s in cases if "rationale" in s.counts]
     if not counts:
         return None
     right, selected, wanted, kept = (sum(column) for column in zip(*counts, strict=True))

@@ -18,6 +18,7 @@ class ScoredCase:
         gold: entry ids of each gold group that the store holds.
         maybe: entry ids that are neither required nor penalised.
         scores: metric to value, for the metrics that apply.
+        counts: what metrics over all cases add up, by name.
     """
 
     case: Case
@@ -25,3 +26,4 @@ class ScoredCase:
     gold: tuple[frozenset[str], ...]
     maybe: frozenset[str]
     scores: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, tuple[int, ...]] = field(default_factory=dict)

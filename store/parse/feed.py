@@ -20,6 +20,7 @@ _WRAP_WIDTH = 130
 _ABSTRACT_WORDS = 25
 _TWO_SENTENCE_WORDS = 15
 _SUBSCRIBE = "Subscribe"
+_SENTENCE = re.compile(r"[^\W_][)\]}$\"'”]*[.!?](?:\s|$)")
 _BANNER = re.compile(
     r"new|subscribe|get trending papers.*|by\s*ak and the research community|daily papers|trending papers"
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2}(?:, \d{4})?",
@@ -111,7 +112,7 @@ def _is_wrapped(block: list[_Unit]) -> bool:
 
 def _reads_like_abstract(text: str, *, after_title: bool) -> bool:
     if len(text) > LONG:
-        return True
+        return after_title or _SENTENCE.search(text) is not None
     words = len(text.split())
     if after_title:
         return text[-1] in ".!" or words >= _ABSTRACT_WORDS

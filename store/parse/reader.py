@@ -61,8 +61,10 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
             if not inside:
                 raise InputFileError(f"{path}: no file to read in this folder.", f"Files ending in {', '.join(SUFFIXES[:3])} are read.")
             found.update(dict.fromkeys(inside))
-        elif path.exists():
+        elif path.is_file():
             found[path] = None
+        elif path.exists():
+            raise InputFileError(f"{path}: neither a file nor a folder.", "Save what it gives to a file first.")
         else:
             raise InputFileError(f"{path}: no such file or folder.", "Check the path.")
     return list(found)
@@ -93,7 +95,8 @@ def open_source(path: Path) -> Iterator[Source]:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
             data = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
             head = _head(path, data)
-            parser = next(p for p in PARSERS if p.sniff(head))
+            lines = path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+            parser = next(p for p in PARSERS if lines or p.sniff(head))
             yield Source(path, parser, _lines(path, data))
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise InputFileError(f"{path}: the compressed file is cut short or damaged.", "Fetch or compress it again.") from None

@@ -96,7 +96,7 @@ def run(*arguments: str, home: Path, stdin: str = "") -> subprocess.CompletedPro
     env = {**os.environ, "XDG_DATA_HOME": str(home)}
     env.pop("ASSISTANT_STORE", None)
     return subprocess.run(
-        [sys.executable, "-c", "from assistant.faces.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from assistant.faces.entry import main; main()", *arguments],
         capture_output=True,
         text=True,
         env=env,

@@ -44,7 +44,7 @@ def test_life_of_a_file(tmp_path: Path) -> None:
         other = write(tmp_path / "b.jsonl", [row(3, "Edited."), row(9)])
         assert counts(ingest(store, [other])) == (1, 0, 1, 0)
         assert [str(p) for p in store.resolve(id).provenance] == ["a.jsonl#4", "b.jsonl#1"]
-        assert forget(store, "a.jsonl")[1] == 4
+        assert forget(store, "a.jsonl")[1:] == (5, 4)
         assert store.ledger.counts()["entries"] == 2 and examine(store) == []
         with pytest.raises(NotFoundError):
             forget(store, "a.jsonl")
@@ -97,3 +97,36 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
             ingest(two, [path])
         assert counts(ingest(two, [path])) == (1, 0, 0, 0)
         assert one.vectors.count() == 1
+
+
+def test_a_copy_cut_short_under_another_name_takes_nothing_away(tmp_path: Path) -> None:
+    whole = {"title": "A paper", "abstract": "The first sentence. The second sentence."}
+    cut = {"title": "A paper", "abstract": "The first sentence."}
+    full, short = write(tmp_path / "full.jsonl", [whole]), write(tmp_path / "cut.jsonl", [cut])
+    with Store(tmp_path / "s", create=True) as store:
+        ingest(store, [full])
+        assert counts(ingest(store, [short])) == (0, 0, 1, 0)
+        assert store.resolve("A paper").abstract == whole["abstract"]
+
+
+def test_forgetting_a_file_gives_back_what_the_others_say(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.jsonl", [{"title": "A paper", "abstract": "It was so."}])
+    two = write(tmp_path / "two.jsonl", [{"title": "A paper", "abstract": "It is otherwise."}])
+    with Store(tmp_path / "s", create=True) as store:
+        ingest(store, [one])
+        ingest(store, [two])
+        assert store.resolve("A paper").abstract == "It is otherwise."
+        assert forget(store, "two.jsonl")[1:] == (1, 0)
+        assert store.resolve("A paper").abstract == "It was so." and examine(store) == []
+
+
+def test_a_name_that_several_files_have_is_not_forgotten_by_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [write(tmp_path / folder / "p.jsonl", [row(n)]) for n, folder in enumerate("ab")]
+    with Store(tmp_path / "s", create=True) as store:
+        ingest(store, files)
+        with pytest.raises(NotFoundError, match="2 files"):
+            forget(store, "p.jsonl")
+        assert forget(store, str(files[0]))[1:] == (1, 1)
+        assert store.ledger.counts()["entries"] == 1

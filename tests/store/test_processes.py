@@ -86,7 +86,15 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     papers = tmp_path / "many.jsonl"
     rows = [{"title": f"Paper {n}", "abstract": f"Topic {n}. " + "It works well in many cases. " * 40} for n in range(400)]
     papers.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    command = [sys.executable, "-c", "from assistant.faces.cli import main; main()", "ingest", str(papers), "--store", str(tmp_path / "s")]
+    command = [
+        sys.executable,
+        "-c",
+        "from assistant.faces.entry import main; main()",
+        "ingest",
+        str(papers),
+        "--store",
+        str(tmp_path / "s"),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
