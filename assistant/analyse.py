@@ -33,8 +33,8 @@ _VERB = (
 # What opens a request for a set of papers; what is left of the question is the topic.
 _LIST_OPENINGS = [
     rf"how many (?:different )?(?:of (?:the|these) )?{_PAPER}(?: {_HERE})?(?: (?:are there|do we have|exist))?(?: {_ABOUT})?",
-    rf"(?:please )?(?:can you |could you )?(?:list|show|find|give|name|enumerate|get|collect|tell)(?: me)?(?: (?:all|every|each|any|some))?(?: of)?(?: the| a list of)?(?: relevant)? ?{_WORKS}(?: {_HERE})?(?: {_ABOUT})?",
-    rf"(?:please )?(?:list|show|find|enumerate)(?: me)? (?:everything|all|whatever)(?: {_HERE})?(?: {_ABOUT})",
+    rf"(?:please )?(?:can you |could you )?(?:list|show|find|give|gimme|name|enumerate|get|collect|tell)(?: me)?(?: (?:all|every|each|any|some))?(?: of)?(?: the| a list of)?(?: relevant)? ?{_WORKS}(?: {_HERE})?(?: {_ABOUT})?",
+    rf"(?:please )?(?:list|show|find|enumerate|give|gimme)(?: me)? (?:everything|all|whatever)(?: {_HERE})?(?: {_ABOUT})",
     rf"(?:i(?: a|')m looking for|i (?:need|want)|looking for|search for)(?: all| any| some)?(?: the)?(?: relevant)? {_WORKS}(?: {_ABOUT})?",
     rf"(?:which|what)(?: of (?:the|these))?(?: other| recent| new)? {_PAPER}(?: {_HERE})?(?: (?:are|is) there| do we have| exist)?(?: {_ABOUT})?",
     rf"(?:is|are) there(?: any| some)?(?: recent| existing| other)? ?(?:anything|something|{_WORKS})(?: {_HERE})?(?: {_ABOUT})?",
@@ -100,7 +100,7 @@ _FACETS = {
 _FACET_FILLER = re.compile(
     r"\b(?:new|novel|papers?|articles?|releas(?:e|es|ing)|introduc(?:e|es|ing)|present(?:s|ing)?|mainly|mostly|about|or|and|a|an|the|"
     r"are|is|on|of|for|entries|that|which|any|some|all|literature|works?|propos(?:e|es|ing)|publish(?:es|ing)?|creat(?:e|es|ing)|"
-    r"main|contribution|whose|primarily|kind|in|here|this|collection|corpus)\b",
+    r"main|contribution|whose|primarily|kind|in|here|this|collection|corpus|list|show|find|give|me|every|you|have|we|there)\b",
     re.IGNORECASE,
 )
 
@@ -110,9 +110,13 @@ _TOPIC_LEAD = re.compile(
     re.IGNORECASE,
 )
 _TOPIC_TAIL = re.compile(
-    rf"(?:\s+(?:{_HERE}|please|at all|in any way|to date|so far|exist|are there|is there|do we have|(?:is|are) (?:covered|discussed|treated|studied)))+$",
+    rf"(?:\s+(?:{_HERE}|please|at all|in any way|to date|so far|exist|are there|is there|do we have|lately|recently|these days|nowadays|so far|if any|plz|pls|thanks|(?:is|are) (?:covered|discussed|treated|studied)))+$",
     re.IGNORECASE,
 )
+_ENUMERATION = re.compile(r"\s*,\s*(?:(?:or|and)\s+)?|\s+or\s+|\s+and\s+|\s*;\s*", re.IGNORECASE)
+_ENUMERATED = 3
+_PART_WORDS = 4
+_MENTIONS = re.compile(r"\bmention(?:s|ed|ing)?\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{8,300})[\"“”«»]|(?<!\w)['‘]([^'‘’]{8,300}(?:[’'][a-z][^'‘’]{0,200})?)['’](?!\w)")
 
 
@@ -124,6 +128,9 @@ class Question:
         text: what was asked, white space tidied.
         mode: what kind of answer it wants.
         topic: what it is about; the question itself where nothing could be taken off.
+        parts: the members of an enumeration ("A, B or C") of which any one will do; empty where there is none.
+        mentions: it asks which papers mention its topic: those that hold its words.
+        everything: it is about the whole corpus, not a topic.
         sides: what a comparison sets against each other, as far as the words tell.
         papers: how many papers a comparison is about, as far as the words tell.
         counts: it asks how many.
@@ -136,6 +143,9 @@ class Question:
     text: str
     mode: Mode
     topic: str
+    parts: tuple[str, ...]
+    mentions: bool
+    everything: bool
     sides: tuple[str, ...]
     papers: int
     counts: bool
@@ -170,6 +180,9 @@ def analyse(text: str) -> Question:
         text=question,
         mode=mode,
         topic=topic,
+        parts=_parts(topic) if mode == "list" else (),
+        mentions=mode == "list" and _MENTIONS.search(question) is not None,
+        everything=not set(content_terms(question)) - _CORPUS_TERMS,
         sides=_sides(question) if mode == "compare" else (),
         papers=_papers(question) if mode == "compare" else 1,
         counts=mode == "list" and _COUNT.search(question) is not None,
@@ -306,6 +319,15 @@ _ENGLISH = frozenset(
 )
 
 
+_CORPUS_TERMS = frozenset(
+    terms(
+        "paper papers work works article articles entry entries abstract abstracts publication publications document documents corpus collection store "
+        "library list show give count number total all every everything many much whole entire summarize summarise summary contain contains hold holds exist "
+        "exists here there anything something find about"
+    )
+)
+
+
 def content_terms(text: str) -> list[str]:
     """Stemmed terms of a text without stop words and question words; all terms where nothing else would be left."""
     found = terms(text)
@@ -358,6 +380,13 @@ def _tidy(topic: str) -> str:
     while (shorter := _TOPIC_TAIL.sub("", _TOPIC_LEAD.sub("", topic)).strip(" ?!.,;:-–—")) != topic:
         topic = shorter
     return topic if terms(topic) else ""
+
+
+def _parts(topic: str) -> tuple[str, ...]:
+    """An enumeration's members: three or more, with a comma. In "X with Y or Z" the last two are not topics of their own."""
+    parts = [part.strip() for part in _ENUMERATION.split(topic)]
+    whole = "," in topic and len(parts) >= _ENUMERATED and all(terms(part) and len(part.split()) <= _PART_WORDS for part in parts)
+    return tuple(parts) if whole else ()
 
 
 def _facet_asked(question: str, facet: str) -> bool:

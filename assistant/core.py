@@ -84,18 +84,20 @@ class Assistant:
         began = time.perf_counter()
         question = analyse(text)
         within = self._within(filters)
+        if question.everything:
+            return self._about_everything(question, within, began)
         about = (facet_topic(question) or question.topic) if question.mode == "list" else question.text
         found = named_first(gather(self.store, about, question, within=within), question)
+        reason, chance = self._refusal(found, about, question)
         if question.mode == "list":
-            found, evidence = self._set(about, question, found, within)
+            found, evidence, reason, chance = self._set(about, question, found, within, reason, chance)
         elif question.mode == "compare":
-            evidence = compared(found, [gather(self.store, side, question, within=within) for side in question.sides], question.papers)
+            sides = [(side, gather(self.store, side, question, within=within)) for side in question.sides]
+            evidence = compared(found, sides, question.papers)
         else:
             evidence = quotes(found)
-        reason: Reason | None = "no-topic"
-        chance = 1.0
-        if evidence:
-            reason, chance = refusal(found, term_weights(self.store, content_terms(about)), question)
+        if not evidence and reason is None:
+            reason = "no-topic"
         refused = reason is not None
         if reason is None and question.mode == "answer":
             denied = denials(question.text, rank_sentences(found, LEADERS)[:_CLOSE], content_terms(question.text))
@@ -120,20 +122,58 @@ class Assistant:
             seconds=time.perf_counter() - began,
             confidence=1 - chance,
             headline=head,
+            scores={
+                s.entry.id: {"BM25": s.candidate.lexical, "fused": s.candidate.fused, **s.features} for s in found if s.entry.id in cited
+            },
             terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),
         )
 
-    def _set(self, about: str, question: Question, found: list[Scored], within: Filtered | None) -> tuple[list[Scored], list[Evidence]]:
-        """The members of a set. Where many of the entries looked at belong to it, more are looked at."""
+    def _refusal(self, found: list[Scored], about: str, question: Question) -> tuple[Reason | None, float]:
+        if not found:
+            return "no-topic", 1.0
+        return refusal(found, term_weights(self.store, content_terms(about)), question)
+
+    def _set(
+        self, about: str, question: Question, found: list[Scored], within: Filtered | None, reason: Reason | None, chance: float
+    ) -> tuple[list[Scored], list[Evidence], Reason | None, float]:
+        """The members of a set, and whether to refuse. An enumeration is refused only if each of its members is; where
+        many of the entries looked at belong to the set, more are looked at."""
         relevance = calibration().relevance
-        evidence = members(found, question, relevance)
         deep = DEEP
-        while len(found) == deep and len(evidence) * _ROOM > deep:
+        pools = [found]
+        for part in question.parts:
+            pools.append(gather(self.store, part, question, within=within))
+            part_reason, part_chance = self._refusal(pools[-1], part, question)
+            if part_chance < chance:
+                reason, chance = part_reason, part_chance
+        evidence = members(pools, question, relevance)
+        while len(found) == deep and (len(evidence) * _ROOM > deep or question.mentions):
             deep *= 4
             found = gather(self.store, about, question, within=within, deep=deep)
-            evidence = members(found, question, relevance)
-        return found, evidence
+            pools = [found, *(gather(self.store, part, question, within=within, deep=deep) for part in question.parts)]
+            evidence = members(pools, question, relevance)
+        seen = {s.entry.id: s for pool in pools for s in pool}
+        return list(seen.values()), evidence, reason, chance
+
+    def _about_everything(self, question: Question, within: Filtered | None, began: float) -> Answer:
+        """An answer about the corpus as a whole: its size."""
+        count = len(within.ids) if within else self.store.ledger.counts()["entries"]
+        head = f"The corpus holds {count:,} papers{' that pass the filter' if within else ''}. Ask about a topic to see some of them."
+        return Answer(
+            question=question.text,
+            mode="list",
+            status="answered",
+            reason=None,
+            text=head,
+            claims=(),
+            citations=(),
+            nearest=(),
+            considered=count,
+            store=self.name,
+            seconds=time.perf_counter() - began,
+            headline=head,
+        )
 
     def _within(self, filters: Filters | None) -> Filtered | None:
         return self.store.ledger.filter(filters) if filters else None

@@ -24,6 +24,7 @@ _CONSIDERED = 30
 
 _NUMBERED = 3
 _RARE = 0.6
+_NEAR = 0.25
 _NUMBER = re.compile(r"\d|\b(?:half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE)
 
 # What an abstract says of itself when it is a survey, or brings a data set.
@@ -120,7 +121,7 @@ def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Questio
     """
     models = calibration()
     chance = models.refusal.probability(refusal_features(found, idf, question, models.relevance))
-    if question.facet is None and chance > models.threshold:
+    if question.facet is None and not question.mentions and chance > models.threshold:
         return ("not-in-abstracts" if _known(found, idf, question) else "no-topic"), chance
     return ("not-in-abstracts" if lacks_number(found, question) else None), chance
 
@@ -131,13 +132,15 @@ def lacks_number(found: Sequence[Scored], question: Question) -> bool:
 
 
 def _known(found: Sequence[Scored], idf: Mapping[str, float], question: Question) -> bool:
-    """Whether papers on it are there: a question that is not for a set, and a rare word of it in the best entries."""
+    """Whether papers on it are there: a question that is not for a set, and a rare word of it in one of the best entries that is near it."""
     rare = {term for term, weight in idf.items() if weight >= _RARE}
-    return question.mode != "list" and any(rare & s.terms for s in found[:_NUMBERED])
+    return question.mode != "list" and any(rare & s.terms and s.features["dense"] >= _NEAR for s in found[:_NUMBERED])
 
 
 def member_probability(scored: Scored, question: Question, model: Model) -> float:
     """Probability that an entry belongs to the set a question asks for."""
+    if question.mentions:
+        return float(scored.features["coverage"] > 1 - 1e-9)
     if question.facet is None:
         return model.probability(relevance_features(scored))
     kind = facet_score(scored, question.facet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from store.types import Entry, Filtered
 Vector = npt.NDArray[np.float32]
 
 DEEP = 120
+# A sentence that only says where code or data are answers hardly any question.
+_POINTER = 0.3
+_POINTS = re.compile(
+    r"https?://|\b(?:code|models?|implementation|data ?sets?|project page)\b[^.]{0,60}\b(?:is|are|will be|made)\b[^.]{0,40}\b(?:available|released|open-sourced?|found)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,10 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
             s.start,
             s.end,
             "abstract",
-            cosine + 0.35 * share + (0.08 if question.quantity and any(ch.isdigit() for ch in entry.abstract[s.start : s.end]) else 0.0),
+            cosine
+            + 0.35 * share
+            - (_POINTER if _POINTS.search(entry.abstract[s.start : s.end]) else 0.0)
+            + (0.08 if question.quantity and any(ch.isdigit() for ch in entry.abstract[s.start : s.end]) else 0.0),
         )
         for s, cosine, share in zip(spans, cosines, cover, strict=True)
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from store.types import Provenance
@@ -64,7 +65,8 @@ class Near:
 class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 
-    ``confidence`` is the probability, by the refusal model, that the corpus holds an answer.
+    ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
+    entry was chosen by: BM25, cosine, their fusion and the features of :mod:`assistant.evidence`.
     """
 
     question: str
@@ -80,13 +82,14 @@ class Answer:
     seconds: float
     confidence: float = 1.0
     headline: str = ""
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
     lacking: tuple[tuple[str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The answer as the JSON contract has it."""
         data = asdict(self)
-        for name in ("headline", "terms", "lacking"):
+        for name in ("headline", "scores", "terms", "lacking"):
             del data[name]
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0, "cost": 0.0}
         extra: dict[str, Any] = {"lacking": dict(self.lacking)} if self.lacking else {}

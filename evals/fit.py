@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from assistant.analyse import Question, analyse, content_terms, facet_topic
 from assistant.core import Assistant
-from assistant.decide import RELEVANCE, Model, choose, lacks_number, member_probability, refusal_features, relevance_features
+from assistant.decide import RELEVANCE, Model, choose, lacks_number, refusal_features, relevance_features
 from assistant.evidence import Scored, gather, term_weights
 from assistant.types import Answer
+from assistant.write.extractive import ranked_members
 from store.store import Store
 
 # At most this share of answerable questions may be refused; the threshold follows from it.
@@ -39,6 +40,7 @@ class Case:
     row: dict[str, Any]
     question: Question
     found: list[Scored]
+    parts: list[list[Scored]]
     idf: dict[str, float]
     gold: frozenset[str]
     maybe: frozenset[str]
@@ -114,14 +116,15 @@ def load_cases(store: Store, path: Path) -> list[Case]:
             question = analyse(row["question"])
             text = (facet_topic(question) or question.topic) if question.mode == "list" else question.text
             gold, maybe = (frozenset(place[group[0]] for group in row.get(name) or ()) for name in ("gold", "maybe"))
-            cases.append(Case(row, question, gather(store, text, question), term_weights(store, content_terms(text)), gold, maybe))
+            parts = [gather(store, part, question) for part in question.parts]
+            cases.append(Case(row, question, gather(store, text, question), parts, term_weights(store, content_terms(text)), gold, maybe))
     return cases
 
 
 def returned(case: Case, model: Model) -> list[str]:
     """The set a question gets."""
-    ranked = sorted(((member_probability(s, case.question, model), s.entry.id) for s in case.found), key=lambda x: (-x[0], x[1]))
-    return [id for _, id in ranked[: choose([p for p, _ in ranked])]]
+    ranked = ranked_members([case.found, *case.parts], case.question, model)
+    return [s.entry.id for _, s in ranked[: choose([p for p, _ in ranked])]]
 
 
 def f1(ids: Sequence[str], case: Case) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from store.errors import StoreError
+from store.errors import NotFoundError, StoreError
 from store.types import Chunk, Entry, Filtered, Filters, Provenance, Record, Span
 
 FORMAT = 1
@@ -327,7 +327,11 @@ class Ledger:
         return int(self._db.execute(query).fetchone()[0])
 
     def filter(self, filters: Filters) -> Filtered:
-        """Entries that pass every filter, and how many lacked a field that was asked for."""
+        """Entries that pass every filter, and how many lacked a field that was asked for.
+
+        Raises:
+            NotFoundError: no file has the name asked for.
+        """
         tests: list[str] = []
         values: list[object] = []
         lacking: dict[str, int] = {}
@@ -347,6 +351,9 @@ class Ledger:
         if filters.source:
             tests.append("id IN (SELECT r.entry FROM records r JOIN sources s ON s.id = r.source WHERE s.name REGEXP ?)")
             values.append(translate(filters.source))
+            names = sorted({source.name for source in self.sources()})
+            if not any(_matches(translate(filters.source), name) for name in names):
+                raise NotFoundError(f"No file {filters.source!r} was read into this store.", f"It holds {', '.join(names[:8])}.")
         self._db.create_function("casefold", 1, lambda text: text.casefold() if text else text, deterministic=True)
         self._db.create_function("regexp", 2, _matches, deterministic=True)
         rows = self._db.execute("SELECT id FROM entries" + (" WHERE " + " AND ".join(tests) if tests else ""), values)
@@ -432,6 +439,11 @@ class Ledger:
         if lexical:
             self._db.execute("UPDATE entries SET lexical=0")
             self._db.execute("DELETE FROM removals WHERE kind='entry'")
+
+    def marked(self, kind: str) -> int:
+        """How many of ``chunk`` or ``entry`` an index holds by the ledger's marks."""
+        table, mark = ("chunks", "indexed") if kind == "chunk" else ("entries", "lexical")
+        return int(self._db.execute(f"SELECT count(*) FROM {table} WHERE {mark}=1").fetchone()[0])
 
     def indexed_ids(self, kind: str) -> set[str]:
         """Ids that the ledger says an index holds: of ``chunk`` or ``entry``."""

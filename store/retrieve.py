@@ -66,6 +66,7 @@ def retrieve(
     Returns:
         The union of both pools, best first; ties by id.
     """
+    store.require_whole()
     if within is not None and len(within.ids) <= _EXACT:
         ids = sorted(within.ids)
         lexical = store.lexical.score(weights, ids)

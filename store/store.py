@@ -48,6 +48,7 @@ class Store:
         self._vectors: VectorIndex | None = None
         self._lexical: LexicalIndex | None = None
         self._seen: int | None = None
+        self._whole: int | None = None
 
     def close(self) -> None:
         """Release files and indexes."""
@@ -113,6 +114,25 @@ class Store:
         if self._lexical is None:
             self._lexical = LexicalIndex(self.lexical_path)
         return self._lexical
+
+    def require_whole(self) -> None:
+        """Make sure that the indexes hold at least what the ledger says they do: a deleted one would answer with nothing.
+
+        Raises:
+            StoreError: one of them lost entries.
+        """
+        generation = self.ledger.generation
+        if self._whole == generation:
+            return
+        for name, held, marked in (
+            ("vector", self.vectors.count(), self.ledger.marked("chunk")),
+            ("lexical", self.lexical.count(), self.ledger.marked("entry")),
+        ):
+            if held < marked:
+                raise StoreError(
+                    f"{self.path}: the {name} index holds {held} of {marked}.", "Rebuild it from the ledger: assistant doctor --repair"
+                )
+        self._whole = generation
 
     # A rebuilt index goes into a folder of its own, so that readers of the old one are not disturbed.
 

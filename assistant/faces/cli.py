@@ -148,9 +148,12 @@ def ask(
             end="",
         )
         return
-    tty = sys.stdout.isatty()
-    width = shutil.get_terminal_size((80, 24)).columns if tty else 80
-    print(render(answer, width=width, color=tty and "NO_COLOR" not in os.environ, explain=explain), end="")
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(render(answer, width=_width(), color=color, explain=explain), end="")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
 def _plural(count: int, noun: str) -> str:
@@ -220,7 +223,7 @@ def search(
     source: SourceOption = None,
 ) -> None:
     """List the entries that fit a query, each with its best sentence and the words it shares."""
-    from assistant.render.terminal import safe
+    from assistant.render.terminal import results
 
     hits = _assistant(store).search(query, count, _filters(year, author, venue, source))
     if as_json:
@@ -239,10 +242,7 @@ def search(
         ]
         _print_json({"schema": 1, "query": query, "hits": rows})
         return
-    for number, hit in enumerate(hits, start=1):
-        print(f"{number}. {safe(hit.entry.title or 'Untitled')}  ({hit.entry.id})")
-        print(f"   similarity {hit.dense:.2f}, BM25 {hit.lexical:.1f}; words: {safe(', '.join(hit.matched)) or 'none'}")
-        print(f"   {safe(hit.sentence)}\n")
+    print(results(hits, width=_width()), end="")
 
 
 @app.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from assistant.core import SAMPLE_NOTE
+from assistant.core import SAMPLE_NOTE, SearchHit
 from assistant.types import Answer, Citation
 from store.lexical import word_terms
 
@@ -36,7 +36,7 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
 
     def quote(citation: Citation, score: float) -> str:
         body = textwrap.fill(
-            f"“{safe(citation.quote)}”" + (f"  score {score:.3f}" if explain else ""),
+            f"“{safe(citation.quote)}”" + (f" (score {score:.2f})" if explain else ""),
             width,
             initial_indent="    ",
             subsequent_indent="    ",
@@ -52,15 +52,34 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
             lines.append("Nearest entries:")
             lines += [textwrap.fill(f"- {safe(e.title or e.id)}", width, subsequent_indent="  ") for e in answer.nearest]
     else:
-        last = 0
-        for claim, citation in zip(answer.claims, answer.citations, strict=True):
-            if citation.n != last:
-                title = textwrap.fill(f"[{citation.n}] {safe(citation.title or 'Untitled')}", width, subsequent_indent="    ")
-                lines += [style(title, "1"), style("    " + ", ".join(safe(str(p)) for p in citation.provenance), "2")]
-            lines += [quote(citation, claim.score), ""]
-            last = citation.n
+        for n in dict.fromkeys(c.n for c in answer.citations):
+            pairs = [(claim, c) for claim, c in zip(answer.claims, answer.citations, strict=True) if c.n == n]
+            first = pairs[0][1]
+            title = textwrap.fill(f"[{n}] {safe(first.title or 'Untitled')}", width, subsequent_indent="    ")
+            lines += [style(title, "1"), style("    " + ", ".join(safe(str(p)) for p in first.provenance), "2")]
+            if explain:
+                shown = ", ".join(f"{name} {value:.2f}" for name, value in answer.scores.get(first.id, {}).items())
+                lines.append(textwrap.fill(shown, width, initial_indent="    ", subsequent_indent="    "))
+            for claim, citation in pairs:
+                lines += [quote(citation, claim.score), ""]
+    if explain:
+        lines.append(f"probability that the corpus answers this: {answer.confidence:.2f}")
     lines += [f"{number} entries have no {field} and were left out." for field, number in answer.lacking if number]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def results(hits: Sequence[SearchHit], *, width: int = 80) -> str:
+    """Search hits as text: each with where it is from, why it matched and its best sentence."""
+    width = max(40, min(width, _WIDEST))
+    lines = []
+    for number, hit in enumerate(hits, start=1):
+        places = ", ".join(map(str, hit.entry.provenance))
+        why = f"similarity {hit.dense:.2f}, BM25 {hit.lexical:.1f}; words: {', '.join(hit.matched) or 'none'}"
+        lines.append(textwrap.fill(f"{number}. {safe(hit.entry.title or 'Untitled')}", width, subsequent_indent="   "))
+        for text in (f"{places}  {hit.entry.id}", why, hit.sentence):
+            lines.append(textwrap.fill(safe(text), width, initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False))
+        lines.append("")
+    return "\n".join(lines)
 
 
 def emphasise(text: str, terms: Collection[str]) -> str:

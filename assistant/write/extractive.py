@@ -27,11 +27,27 @@ _STATES = re.compile(
 )
 
 
-def members(found: Sequence[Scored], question: Question, model: Model) -> list[Evidence]:
-    """The set a question asks for, best first, each with the sentence that is the reason."""
-    ranked = sorted(((member_probability(s, question, model), s) for s in found), key=lambda x: (-x[0], x[1].entry.id))
+def members(pools: Sequence[Sequence[Scored]], question: Question, model: Model) -> list[Evidence]:
+    """The set a question asks for, best first, each with the sentence that is the reason.
+
+    Args:
+        pools: entries for the topic, and for each member of an enumeration; an entry counts by the best of its fits.
+        question: the question as understood.
+        model: of relevance.
+    """
+    ranked = ranked_members(pools, question, model)
     size = choose([p for p, _ in ranked])
     return [e for p, s in ranked[:size] if p > 0 and (e := _reason(s, question, p))]
+
+
+def ranked_members(pools: Sequence[Sequence[Scored]], question: Question, model: Model) -> list[tuple[float, Scored]]:
+    """Every entry of the pools with its probability of belonging to the set, best first."""
+    best: dict[str, tuple[float, Scored]] = {}
+    for scored in (s for pool in pools for s in pool):
+        chance = member_probability(scored, question, model)
+        if scored.entry.id not in best or chance > best[scored.entry.id][0]:
+            best[scored.entry.id] = (chance, scored)
+    return sorted(best.values(), key=lambda x: (-x[0], x[1].entry.id))
 
 
 def _reason(scored: Scored, question: Question, chance: float) -> Evidence | None:
@@ -46,12 +62,12 @@ def quotes(found: Sequence[Scored]) -> list[Evidence]:
     return distinct(rank_sentences(found, LEADERS), QUOTES)
 
 
-def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]], papers: int = 2) -> list[Evidence]:
+def compared(found: Sequence[Scored], sides: Sequence[tuple[str, Sequence[Scored]]], papers: int = 2) -> list[Evidence]:
     """Evidence for a comparison: the papers that stand for its sides, and what each of them finds.
 
     Args:
         found: entries for the whole question, best first.
-        sides: entries for each of its sides, best first.
+        sides: each of its sides, and entries for it, best first.
         papers: how many papers to compare at least.
 
     Returns:
@@ -59,11 +75,11 @@ def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]], papers:
     """
     chosen: dict[str, Scored] = {}
     whole = {s.entry.id: s for s in found}
-    for side in sides:
+    for name, side in sides:
         # A side's words alone may fit a paper that has nothing to do with the question.
         free = [s for s in side if s.entry.id in whole and s.entry.id not in chosen]
         if free:
-            best = max(free, key=lambda s: s.candidate.fused + whole[s.entry.id].candidate.fused)
+            best = max(free, key=lambda s: (_is_titled(s, name), s.candidate.fused + whole[s.entry.id].candidate.fused))
             chosen[best.entry.id] = whole[best.entry.id]
     for scored in found:
         if len(chosen) >= papers:
@@ -77,6 +93,11 @@ def compared(found: Sequence[Scored], sides: Sequence[Sequence[Scored]], papers:
         )
         picked += distinct(ranked, each, margin=1.0)
     return picked
+
+
+def _is_titled(scored: Scored, name: str) -> bool:
+    """Whether a paper's title, or what stands before its colon, is a name."""
+    return normalise((scored.entry.title or "").split(":")[0]) == normalise(name)
 
 
 def named_first(found: Sequence[Scored], question: Question) -> list[Scored]:
@@ -128,11 +149,11 @@ def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, 
         mode: the answer's mode.
         reason: why it refuses or objects, if it does.
         claims: how many claims it has.
-        considered: how many entries were looked at.
+        considered: how many entries were looked at; 0 where a filter let none through.
         counts: the question asks how many.
     """
     if reason == "no-topic":
-        return "Nothing in this corpus is on this topic."
+        return "Nothing in this corpus is on this topic." if considered else "No entry passes the filter."
     if reason == "not-in-abstracts":
         return "There are papers about it, but their abstracts do not say."
     if reason == "false-premise":
