@@ -10,11 +10,19 @@ from typing import Any
 
 from store.errors import StoreError
 
+# Part of the index folder's name: an index made by another analysis is not read.
+ANALYSIS = 2
 _ANALYZER = "stemmed"
 _HEAP = 50_000_000
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
 _ID, _TEXT = "id", "text"
 ALL = 10_000_000
+_BRITISH = (
+    (re.compile(r"\b(\w{3,}(?<!w))is(e[ds]?|ers?|ing|ations?|able)\b", re.IGNORECASE), r"\1iz\2"),
+    (re.compile(r"\b(\w+ly)s(e[ds]|ers?|ing)\b", re.IGNORECASE), r"\1z\2"),
+    (re.compile(r"\b(behavi|col|fav|flav|harb|hon|hum|lab|neighb|rum|tum|vap|vig)our", re.IGNORECASE), r"\1or"),
+    (re.compile(r"\b(cent|fib|met|lit)re(s|d)?\b", re.IGNORECASE), r"\1er\2"),
+)
 
 
 @lru_cache(maxsize=1)
@@ -25,6 +33,16 @@ def _analyzer() -> Any:
     for part in (Filter.remove_long(60), Filter.ascii_fold(), Filter.lowercase(), Filter.stopword("english"), Filter.stemmer("english")):
         builder = builder.filter(part)
     return builder.build()
+
+
+def american(text: str) -> str:
+    """A text in American spelling, as far as endings tell: ``quantised`` is also found as ``quantized``.
+
+    Some words come out misspelt (``exercize``); that is harmless, since texts and questions go through it alike.
+    """
+    for pattern, spelling in _BRITISH:
+        text = pattern.sub(spelling, text)
+    return text
 
 
 def compounds(text: str) -> str:
@@ -39,13 +57,14 @@ def terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def _terms(text: str) -> tuple[str, ...]:
+    text = american(text)
     return tuple(_analyzer().analyze(f"{text} {compounds(text)}"))
 
 
 @lru_cache(maxsize=100_000)
 def word_terms(word: str) -> tuple[str, ...]:
     """Terms of one word; empty for a stop word."""
-    return tuple(_analyzer().analyze(word))
+    return tuple(_analyzer().analyze(american(word)))
 
 
 def _schema() -> Any:
@@ -101,7 +120,7 @@ class LexicalIndex:
         for id in removed:
             writer.delete_documents(_ID, id)
         for id, title, abstract in entries:
-            text = f"{title}\n{abstract}" if title else abstract
+            text = american(f"{title}\n{abstract}" if title else abstract)
             writer.delete_documents(_ID, id)
             writer.add_document(Document(**{_ID: [id], _TEXT: [f"{text}\n{compounds(text)}"]}))
         writer.commit()

@@ -11,7 +11,7 @@ from store.embed import Embedder, load_embedder
 from store.errors import EmbedderError, NotFoundError, StoreBusyError, StoreError
 from store.ids import clean_arxiv, clean_doi, title_key
 from store.ledger import Ledger
-from store.lexical import LexicalIndex
+from store.lexical import ANALYSIS, LexicalIndex
 from store.settings import StoreSettings
 from store.types import Entry
 from store.vectors import COLLECTION, VectorIndex
@@ -144,7 +144,9 @@ class Store:
     @property
     def lexical_path(self) -> Path:
         """Folder of the lexical index."""
-        return self.path / (self.ledger.meta("lexical_folder") or "tantivy")
+        base = f"tantivy{ANALYSIS}"
+        folder = self.ledger.meta("lexical_folder") or base
+        return self.path / (folder if folder.partition(".")[0] == base else base)
 
     @property
     def _collection(self) -> str:
@@ -159,7 +161,7 @@ class Store:
         old = self.vector_path if kind == "vector" else self.lexical_path
         if kind == "vector" and self.settings.chroma_url:
             self.vectors.clear()
-        base = "chroma" if kind == "vector" else "tantivy"
+        base = "chroma" if kind == "vector" else f"tantivy{ANALYSIS}"
         number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob(f"{base}*") if p.is_dir()), default=0)
         with self.ledger.transaction():
             self.ledger.set_meta(f"{kind}_folder", f"{base}.{number}")

@@ -5,17 +5,25 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from store.doctor import examine, repair
+from store.errors import StoreError
 from store.ingest import Progress, ingest
+from store.parse.reader import file_hash
 from store.store import Store
 
 
 def sample_store(folder: Path, progress: Progress | None = None) -> None:
-    """Index the sample in a store of its own; does nothing where that is done.
+    """Index the sample in a store of its own, or bring that store up to this version; does nothing where that is done.
 
     Args:
         folder: the store's folder.
         progress: as in :func:`store.ingest.ingest`.
     """
     with as_file(files(__package__).joinpath("digests.jsonl")) as path, Store(folder, create=True) as store:
-        if not store.ledger.counts()["entries"] or store.ledger.counts()["waiting"]:
-            ingest(store, [path], progress=progress)
+        known = [source.sha256 for source in store.ledger.sources()]
+        if known != [file_hash(path)] or store.ledger.waiting():
+            ingest(store, [path], prune=True, progress=progress)
+        try:
+            store.require_whole()
+        except StoreError:
+            repair(store, examine(store), progress)

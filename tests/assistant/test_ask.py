@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,12 @@ def test_bad_input_is_a_sentence_and_exit_code_2(tmp_path: Path) -> None:
         ["ask", "grokking", "--store", str(tmp_path / "none"), "--json"],
         ["ingest", str(tmp_path / "none.txt"), "--json"],
         ["ask", "grokking", "--year", "20x", "--json"],
+        ["ask", "grokking", "--year", "2020-2018", "--json"],
+        ["ask", "grokking", "--html", "--json"],
+        ["ask", "grokking", "--source", "none.txt", "--json"],
+        ["ask", "caf\udce9", "--json"],
+        ["ingest", "", "--json"],
+        ["ingest", "/dev/zero", "--json"],
     ):
         result = run(*arguments, home=tmp_path)
         assert result.returncode == 2 and "Traceback" not in result.stderr
@@ -216,3 +223,40 @@ def test_the_html_page_in_a_browser(corpus: Assistant, tmp_path: Path) -> None:
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     assert dom.count("<section") == len({c.n for c in answer.citations})
     assert all(" ".join(html_escape(c.quote, quote=False).split()) in dom for c in answer.citations)
+
+
+def test_a_reader_that_closes_the_pipe_is_no_defect(corpus_store: Path, tmp_path: Path) -> None:
+    code = "from assistant.faces.entry import main; main()"
+    command = [sys.executable, "-c", code, "search", "neural networks", "-k", "400", "--store", str(corpus_store)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 0 and process.stderr.read() == ""
+
+
+def test_mentions_are_every_paper_with_the_word(corpus: Assistant) -> None:
+    answer = corpus.ask("how many papers mention ImageNet?")
+    entries = corpus.store.ledger.entries().values()
+    held = {e.id for e in entries if re.search(r"\bimagenet\b", f"{e.title} {e.abstract}", re.IGNORECASE)}
+    assert {c.id for c in answer.citations} >= held and len(answer.citations) <= len(held) + 1
+
+
+def test_an_enumeration_is_the_union_of_its_members(corpus: Assistant) -> None:
+    answer = corpus.ask("papers about chest x-rays, skin disease, brain tumours and Alzheimer's")
+    titles = " ".join(str(c.title) for c in answer.citations)
+    assert answer.status == "answered" and all(word in titles for word in ("X-ray", "Skin Disease"))
+
+
+def test_a_question_about_the_corpus_gets_its_size(corpus: Assistant) -> None:
+    assert "485 papers" in corpus.ask("how many papers are there?").text
+
+
+def test_a_deleted_index_is_said_not_answered_with_nothing(corpus_store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "s"
+    shutil.copytree(corpus_store, copy)
+    shutil.rmtree(copy / "chroma")
+    result = run("ask", "grokking", "--store", str(copy), home=tmp_path)
+    assert result.returncode == 2 and "doctor --repair" in result.stderr
+    assert run("doctor", "--repair", "--store", str(copy), home=tmp_path).returncode == 0
+    assert "Grokking" in run("ask", "grokking", "--store", str(copy), home=tmp_path).stdout

@@ -84,7 +84,7 @@ def test_doctor_finds_and_repairs_each_index(tmp_path: Path) -> None:
         assert {f.part for f in findings} == {"vector", "lexical"}
         repair(store, findings)
         assert examine(store) == []
-    shutil.rmtree(tmp_path / "s" / "tantivy.1", ignore_errors=True)
+    shutil.rmtree(tmp_path / "s" / "tantivy2.1", ignore_errors=True)
     with Store(tmp_path / "s") as store:
         repair(store, examine(store))
         assert examine(store) == []

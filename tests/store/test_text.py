@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.chunk import chunk_entry
 from store.ids import clean_arxiv, clean_doi, make_id, normalise
+from store.lexical import terms
 from store.sentences import split_sentences
 from store.types import Entry, Record
 
@@ -56,3 +58,20 @@ def test_ids() -> None:
     assert make_id(Record(1, "T", "a", arxiv="2301.01234")) == "2301.01234"
     assert make_id(Record(1, "Grokking: A Study!", "a")).startswith("grokking-a-study-")
     assert normalise("Grokking:  a STUDY") == normalise("grokking a study")
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [
+        ("quantised networks", "quantized networks"),
+        ("colour and behaviour", "color and behavior"),
+        ("we analysed tumours", "we analyzed tumors"),
+        ("a centre", "a center"),
+    ],
+)
+def test_british_and_american_spelling_meet(british: str, american: str) -> None:
+    assert terms(british) == terms(american)
+
+
+def test_words_with_wise_stay_one_with_their_hyphenated_form() -> None:
+    assert set(terms("elementwise")) <= set(terms("element-wise"))
