@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evals.judges import Judge
+    from evals.metrics.scored import ScoredCase
+    from evals.models import ModelSettings
     from evals.results import Result
     from store.ingest import Progress
 
@@ -24,7 +29,20 @@ StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help
 CorpusOption = Annotated[
     list[Path] | None, typer.Option("--corpus", metavar="FILE", help="Files to make a store of, kept for the next time.")
 ]
-SystemOption = Annotated[str, typer.Option("--system", help="assistant, or a baseline: bm25, dense, rrf, hybrid.")]
+SystemOption = Annotated[
+    str, typer.Option("--system", help="assistant, or a baseline: bm25, dense, rrf, hybrid, citation-engine (needs a model).")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", help="The model of citation-engine.")]
+UrlOption = Annotated[str | None, typer.Option("--model-url", metavar="URL", help="Its OpenAI-compatible endpoint, ending in /v1.")]
+KeyOption = Annotated[str, typer.Option("--key-env", metavar="VAR", help="Environment variable with the endpoint's key.")]
+PriceOption = Annotated[str, typer.Option("--price", metavar="IN,OUT", help="Dollars a million tokens, for the cost.")]
+JudgeOption = Annotated[str, typer.Option("--judge", help="Of support: verbatim, overlap or model.")]
+JudgeModelOption = Annotated[
+    str | None, typer.Option("--judge-model", help="The judging model; never the answering one unless --same-judge.")
+]
+JudgeUrlOption = Annotated[str | None, typer.Option("--judge-url", metavar="URL", help="Its endpoint.")]
+SameOption = Annotated[bool, typer.Option("--same-judge", help="Let a model judge its own answers.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before a model judges.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
 JobsOption = Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="Processes.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
@@ -57,6 +75,15 @@ def run(
     fresh: FreshOption = False,
     html: HtmlOption = None,
     as_markdown: MarkdownOption = False,
+    model: ModelOption = None,
+    model_url: UrlOption = None,
+    key_env: KeyOption = "",
+    price: PriceOption = "0,0",
+    judge: JudgeOption = "verbatim",
+    judge_model: JudgeModelOption = None,
+    judge_url: JudgeUrlOption = None,
+    same_judge: SameOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Ask every case, print the figures and keep the result."""
     from evals.report.html import page
@@ -64,7 +91,10 @@ def run(
     from evals.results import as_json as plain
     from evals.results import save
 
-    result = _measure(name, store, tuple(corpus or ()), system, limit, jobs, fresh)
+    if model or model_url:
+        _use_model(_model(model, model_url, key_env, price, "--model"))
+    chosen = _judge(judge, judge_model, judge_url, key_env, price, model, same_judge)
+    result = _measure(name, store, tuple(corpus or ()), system, limit, jobs, fresh, chosen, ask=not yes)
     kept = save(result, _runs())
     if html is not None:
         _write(html, page(result))
@@ -122,7 +152,7 @@ def gate(
     from evals.compare import failures, scores_of
     from evals.report.text import differences
 
-    result = _measure("sample", None, (), "assistant", None, 1, False)
+    result = _measure("sample", None, (), "assistant")
     if update:
         _write(baseline, json.dumps(kept(result), indent=1, ensure_ascii=False) + "\n")
         _append_history(baseline.parent / "sample.jsonl", result)
@@ -161,13 +191,24 @@ def new(
     print("Drafts: correct the gold and delete what is no good, then: assistant eval run FILE --store DIR", file=sys.stderr)
 
 
-def _measure(name: str, store: Path | None, corpus: tuple[Path, ...], system: str, limit: int | None, jobs: int, fresh: bool) -> Result:
+def _measure(
+    name: str,
+    store: Path | None,
+    corpus: tuple[Path, ...],
+    system: str,
+    limit: int | None = None,
+    jobs: int = 1,
+    fresh: bool = False,
+    judge: Judge | None = None,
+    *,
+    ask: bool = False,
+) -> Result:
     from evals.cases import DataError
     from evals.corpora import ensure_store
     from evals.loaders import load
     from evals.results import make_result
     from evals.runner import run as ask_all
-    from evals.runner import settings_of
+    from evals.runner import score, settings_of
     from evals.systems import SYSTEMS
 
     if system not in SYSTEMS:
@@ -175,9 +216,99 @@ def _measure(name: str, store: Path | None, corpus: tuple[Path, ...], system: st
     show = _progress()
     dataset = load(name, corpus)
     folder = ensure_store(dataset, store, show)
-    scored = ask_all(dataset, folder, system, limit=limit, jobs=jobs, fresh=fresh, progress=show)
+    bare = ask_all(dataset, folder, system, limit=limit, jobs=jobs, fresh=fresh, progress=show)
     _warn_drafts(dataset.cases)
-    return make_result(dataset, scored, settings_of(system, jobs, limit, None), " ".join(["assistant", *sys.argv[1:]]))
+    _show_cost(bare, judge, ask)
+    scored = score(bare, judge)
+    return make_result(dataset, scored, settings_of(system, jobs, limit, judge), " ".join(["assistant", *sys.argv[1:]]))
+
+
+def _model(name: str | None, url: str | None, key_env: str, price: str, option: str) -> ModelSettings:
+    from evals.models import ModelError, ModelSettings
+
+    if not name or not url:
+        raise ModelError(f"{option} and {option.replace('-judge-model', '-judge')}-url go together.", "Name the model and its endpoint.")
+    try:
+        prompt, completion = map(float, price.split(","))
+    except ValueError:
+        raise ModelError(f"--price {price!r} is not two numbers.", "Write for example 0.15,0.60") from None
+    return ModelSettings(name, url, key_env, (prompt, completion))
+
+
+def _use_model(settings: ModelSettings) -> None:
+    import os
+    from dataclasses import asdict
+
+    from evals.engine import MODEL_ENV
+
+    os.environ[MODEL_ENV] = json.dumps(asdict(settings))
+
+
+def _judge(kind: str, name: str | None, url: str | None, key_env: str, price: str, answering: str | None, same: bool) -> Judge:
+    from evals.cases import DataError
+    from evals.judges import OverlapJudge, VerbatimJudge
+    from evals.model_judge import ModelJudge
+
+    if kind == "model":
+        return ModelJudge(_model(name, url, key_env, price, "--judge-model"), answering, same=same)
+    if kind not in ("verbatim", "overlap"):
+        raise DataError(f"{kind}: no judge of that name.", "Choose verbatim, overlap or model.")
+    return OverlapJudge() if kind == "overlap" else VerbatimJudge()
+
+
+def _show_cost(bare: Sequence[ScoredCase], judge: Judge | None, ask: bool) -> None:
+    """Say what a model judge will cost, and on a terminal ask first."""
+    from evals.model_judge import ModelJudge
+
+    if not isinstance(judge, ModelJudge):
+        return
+    pairs = [
+        (text, statement.text)
+        for one in bare
+        for statement in one.outcome.statements or ()
+        for id, text in (one.outcome.premises or [(q.id, q.quote) for q in one.outcome.quotes or ()])
+        if id in statement.cites
+    ]
+    tokens, dollars = judge.estimate(pairs)
+    print(f"{judge.name} will judge about {len(pairs)} pairs: {tokens:,} tokens, ${dollars:.2f}.", file=sys.stderr)
+    if ask and sys.stdin.isatty():
+        typer.confirm("Go on?", abort=True, err=True)
+
+
+@app.command("agreement")
+def agreement_(
+    folder: Annotated[Path, typer.Argument(metavar="SCIFACT", help="SciFact's folder: its labels are people's verdicts.")],
+    judge: JudgeOption = "overlap",
+    limit: LimitOption = None,
+    judge_model: JudgeModelOption = None,
+    judge_url: JudgeUrlOption = None,
+    key_env: KeyOption = "",
+    price: PriceOption = "0,0",
+) -> None:
+    """How far a judge of support agrees with people."""
+    import random
+
+    from evals.agreement import agreement, scifact_pairs
+    from evals.model_judge import ModelJudge
+    from evals.report.text import interval, number
+
+    pairs = scifact_pairs(folder)
+    random.Random(0).shuffle(pairs)
+    pairs = pairs[:limit]
+    chosen = _judge(judge, judge_model, judge_url, key_env, price, None, False)
+    if isinstance(chosen, ModelJudge):
+        tokens, dollars = chosen.estimate([(p.premise, p.statement) for p in pairs])
+        print(f"{chosen.name} will judge {len(pairs)} pairs: {tokens:,} tokens, ${dollars:.2f}.", file=sys.stderr)
+    show = _progress()
+    verdicts = []
+    for done, pair in enumerate(pairs, start=1):
+        verdicts.append((chosen.supports(pair.premise, pair.statement), pair.supported))
+        if show:
+            show(chosen.name, done, len(pairs))
+    for name, estimate in agreement(verdicts).items():
+        print(f"{name:10} {number(estimate.value)} {interval(estimate)} n={estimate.n}")
+    if isinstance(chosen, ModelJudge):
+        print(f"neither yes nor no: {chosen.unclear}")
 
 
 def _warn_drafts(cases: Any) -> None:

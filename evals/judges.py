@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from assistant.analyse import content_terms
+
+_NUMBER = re.compile(r"\d[\d.,]*")
 _SPACE = re.compile(r"\s+")
 
 
@@ -30,6 +33,29 @@ class VerbatimJudge:
     def supports(self, premise: str, statement: str) -> bool:
         """Whether the premise holds the statement, white space aside."""
         return _plain(statement) in _plain(premise)
+
+
+class OverlapJudge:
+    """A statement is supported where the cited text holds most of its content words and all of its numbers.
+
+    Cheap and without a model; it cannot see a negation. Its agreement with people: docs/evaluation.md.
+
+    Args:
+        share: of the statement's stemmed content terms that must be held.
+    """
+
+    name = "overlap"
+
+    def __init__(self, share: float = 0.6) -> None:
+        self._share = share
+
+    def supports(self, premise: str, statement: str) -> bool:
+        """Whether the premise holds enough of the statement."""
+        held, wanted = set(content_terms(premise)), set(content_terms(statement))
+        numbers = {number.strip(".,") for number in _NUMBER.findall(statement)} - {
+            number.strip(".,") for number in _NUMBER.findall(premise)
+        }
+        return bool(wanted) and not numbers and len(wanted & held) >= self._share * len(wanted)
 
 
 class HumanLabels:

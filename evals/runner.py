@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any
 
 from evals.cases import Case, Dataset
 from evals.corpora import cache_path, resolve, resolver
+from evals.engine import MODEL_ENV
 from evals.judges import Judge, VerbatimJudge
 from evals.metrics import count_case, score_case
 from evals.metrics.scored import ScoredCase
@@ -32,11 +34,10 @@ def run(
     *,
     limit: int | None = None,
     jobs: int = 1,
-    judge: Judge | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> list[ScoredCase]:
-    """Ask every case and score what comes back.
+    """Ask every case.
 
     Args:
         dataset: the cases.
@@ -44,9 +45,11 @@ def run(
         system: a name in :data:`evals.systems.SYSTEMS`.
         limit: only the first so many cases.
         jobs: processes.
-        judge: of support; verbatim containment by default.
         fresh: ask again even where an outcome is kept.
         progress: called with a label, the cases done and all.
+
+    Returns:
+        The cases with what came back, without scores.
     """
     cases = dataset.cases[:limit]
     with Store(store) as opened:
@@ -66,13 +69,22 @@ def run(
         outcomes[case.id] = outcome
         if progress:
             progress(system, len(outcomes), len(cases))
-    judge = judge or VerbatimJudge()
-    scored = []
+    bare = []
     for case in cases:
         maybe = frozenset().union(*resolve(case.maybe, places)) if case.maybe else frozenset()
-        bare = ScoredCase(case, outcomes[case.id], tuple(map(frozenset, golds[case.id])), maybe)
-        scored.append(replace(bare, scores=score_case(bare, judge), counts=count_case(bare)))
-    return scored
+        bare.append(ScoredCase(case, outcomes[case.id], tuple(map(frozenset, golds[case.id])), maybe))
+    return bare
+
+
+def score(bare: Sequence[ScoredCase], judge: Judge | None = None) -> list[ScoredCase]:
+    """Cases with their scores.
+
+    Args:
+        bare: cases with their outcomes.
+        judge: of support; verbatim containment by default.
+    """
+    judge = judge or VerbatimJudge()
+    return [replace(one, scores=score_case(one, judge), counts=count_case(one)) for one in bare]
 
 
 def _ask(todo: Sequence[Case], golds: dict[str, list[set[str]]], store: Path, system: str, jobs: int) -> Iterator[tuple[Case, Outcome]]:
@@ -106,7 +118,8 @@ def _kept(path: Path) -> Outcome | None:
 
 
 def _key(case: Case, system: str, state: str) -> str:
-    text = json.dumps([case.model_dump(mode="json"), system, state, code_version()], sort_keys=True)
+    model = os.environ.get(MODEL_ENV) if system == "citation-engine" else None
+    text = json.dumps([case.model_dump(mode="json"), system, model, state, code_version()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -122,12 +135,13 @@ def code_version() -> str:
     content = hashlib.sha256()
     for package in (*_PACKAGES, "evals"):
         root = Path(str(files(package)))
-        kept = root.rglob("*") if package in _PACKAGES else [root / "systems.py"]
+        kept = root.rglob("*") if package in _PACKAGES else [root / "systems.py", root / "engine.py"]
         for path in sorted(p for p in kept if p.suffix in (".py", ".json", ".md")):
             content.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return content.hexdigest()[:16]
 
 
-def settings_of(system: str, jobs: int, limit: int | None, judge: Judge | None) -> dict[str, Any]:
+def settings_of(system: str, jobs: int = 1, limit: int | None = None, judge: Judge | None = None) -> dict[str, Any]:
     """What a result records of how it was made."""
-    return {"system": system, "jobs": jobs, "limit": limit, "judge": (judge or VerbatimJudge()).name}
+    model = json.loads(os.environ[MODEL_ENV])["name"] if system == "citation-engine" and MODEL_ENV in os.environ else None
+    return {"system": system, "model": model, "jobs": jobs, "limit": limit, "judge": (judge or VerbatimJudge()).name}

@@ -54,6 +54,7 @@ class Outcome:
         returned: entry ids cited, in order of citation.
         quotes: what it quoted, in order.
         statements: its sentences with what they cite.
+        premises: (entry id, text) of what it cites where it does not quote.
         confidence: probability that the question can be answered, 0 to 1.
         text: the answer as shown.
         seconds, tokens, cost: what it took; tokens are prompt and completion.
@@ -65,6 +66,7 @@ class Outcome:
     returned: tuple[str, ...] | None = None
     quotes: tuple[Quote, ...] | None = None
     statements: tuple[Statement, ...] | None = None
+    premises: tuple[tuple[str, str], ...] | None = None
     confidence: float | None = None
     text: str = ""
     seconds: float = 0.0
@@ -84,7 +86,9 @@ class Outcome:
 
         held = None if data["quotes"] is None else tuple(Quote(**q) for q in data["quotes"])
         said = None if data["statements"] is None else tuple(Statement(s["text"], tuple(s["cites"])) for s in data["statements"])
-        return Outcome(**{**data, "ranking": tuple(data["ranking"]), "returned": tupled("returned"), "quotes": held, "statements": said})
+        read = None if data["premises"] is None else tuple((id, text) for id, text in data["premises"])
+        kept = {"ranking": tuple(data["ranking"]), "returned": tupled("returned"), "quotes": held, "statements": said, "premises": read}
+        return Outcome(**{**data, **kept})
 
 
 class System(Protocol):
@@ -197,10 +201,17 @@ def _fused_ranks(store: Store, vector: Any, weights: dict[str, float], k: int = 
     return [id for id, _ in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
+def _engine(path: Path) -> System:
+    from evals.engine import CitationEngine
+
+    return CitationEngine(path)
+
+
 SYSTEMS: dict[str, Callable[[Path], System]] = {
     "assistant": AssistantSystem,
     "bm25": lambda path: RankingSystem(path, "bm25"),
     "dense": lambda path: RankingSystem(path, "dense"),
     "rrf": lambda path: RankingSystem(path, "rrf"),
     "hybrid": lambda path: RankingSystem(path, "hybrid"),
+    "citation-engine": _engine,
 }

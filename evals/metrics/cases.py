@@ -92,6 +92,8 @@ def citation_scores(scored: ScoredCase, judge: Judge) -> dict[str, float]:
     if not outcome.statements:
         return scores
     texts: dict[str, str] = {}
+    for id, text in outcome.premises or ():
+        texts[id] = f"{texts.get(id, '')} {text}".strip()
     for quote in outcome.quotes or ():
         texts[quote.id] = f"{texts.get(quote.id, '')} {quote.quote}".strip()
     recalled, precise, cited, wrong = 0, 0, 0, 0

@@ -101,7 +101,7 @@ def test_a_run_is_resumed_from_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(asked) == 5
     again = runner.run(dataset, store, "bm25", limit=8)
     assert len(asked) == 8
-    assert runner.run(dataset, store, "bm25", limit=8, fresh=True)[0].scores == again[0].scores and len(asked) == 16
+    assert runner.run(dataset, store, "bm25", limit=8, fresh=True)[0].outcome.ranking == again[0].outcome.ranking and len(asked) == 16
 
 
 def test_processes_give_the_same_scores() -> None:
@@ -109,14 +109,16 @@ def test_processes_give_the_same_scores() -> None:
     store = ensure_store(dataset, None)
     one = runner.run(dataset, store, "rrf", limit=12, fresh=True)
     two = runner.run(dataset, store, "rrf", limit=12, fresh=True, jobs=2)
-    assert [s.scores for s in one] == [s.scores for s in two]
+    assert [s.scores for s in runner.score(one)] == [s.scores for s in runner.score(two)]
 
 
 def test_results_are_kept_read_reported_and_compared(tmp_path: Path) -> None:
     dataset = load("sample")
     store = ensure_store(dataset, None)
-    ours = make_result(dataset, runner.run(dataset, store), runner.settings_of("assistant", 1, None, None), "assistant eval")
-    base = make_result(dataset, runner.run(dataset, store, "bm25"), runner.settings_of("bm25", 1, None, None), "assistant eval")
+    ours = make_result(dataset, runner.score(runner.run(dataset, store)), runner.settings_of("assistant", 1, None, None), "assistant eval")
+    base = make_result(
+        dataset, runner.score(runner.run(dataset, store, "bm25")), runner.settings_of("bm25", 1, None, None), "assistant eval"
+    )
     kept = read(save(ours, tmp_path))
     assert kept == ours
     assert "set F1" in terminal(ours) and "| which | set F1 |" in markdown(ours)
@@ -138,7 +140,7 @@ def _scores(result):  # type: ignore[no-untyped-def]
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
 def test_the_report_opens_in_a_browser(tmp_path: Path) -> None:
     dataset = load("sample")
-    scored = runner.run(dataset, ensure_store(dataset, None))
+    scored = runner.score(runner.run(dataset, ensure_store(dataset, None)))
     file = tmp_path / "report.html"
     file.write_text(page(make_result(dataset, scored, runner.settings_of("assistant", 1, None, None), "x")), encoding="utf-8")
     flags = [
