@@ -11,7 +11,7 @@ from assistant.decide import calibration, refusal
 from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
 from assistant.premise import denials
 from assistant.types import Answer, Evidence, Near, Reason
-from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
+from assistant.write.extractive import cite, compared, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
 from store.errors import StoreError
 from store.lexical import terms, word_terms
@@ -21,7 +21,8 @@ from store.types import Entry, Filtered, Filters
 
 SAMPLE_NOTE = "Sample corpus: digests written for this program, not the papers' abstracts."
 _NEAREST = 3
-_CLOSE = 6
+_CLOSE = 12
+_CLOSEST = 3
 _ROOM = 3
 
 
@@ -100,7 +101,7 @@ class Assistant:
             reason = "no-topic"
         refused = reason is not None
         if reason is None and question.mode == "answer":
-            denied = denials(question.text, rank_sentences(found, LEADERS)[:_CLOSE], content_terms(question.text))
+            denied = denials(question.text, rank_sentences(found, _CLOSEST)[:_CLOSE], content_terms(question.text))
             if denied:
                 reason, evidence = "false-premise", distinct([*denied[:1], *(e for e in evidence if e.entry == denied[0].entry)], 2)
         entries = {s.entry.id: s.entry for s in found} | self.store.ledger.entries([e.entry for e in evidence])

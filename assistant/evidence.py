@@ -22,6 +22,16 @@ from store.types import Entry, Filtered
 Vector = npt.NDArray[np.float32]
 
 DEEP = 120
+# What counts in a sentence besides its cosine; docs/retrieval.md has the figures.
+_COVERAGE = 0.35
+_STATED = 0.05
+_LATE = 0.2
+_FIGURE = 0.08
+STATES = re.compile(
+    r"\b(?:we|our|this (?:paper|work)|results?|experiments?)\b[^.;]{0,60}\b(?:show|find|found|prove|propos|introduc|demonstrat|reveal|conclude|suggest|observe|"
+    r"establish|present|achiev|indicate|adds?|corrects?|comput)",
+    re.IGNORECASE,
+)
 # A sentence that only says where code or data are answers hardly any question.
 _POINTER = 0.3
 _POINTS = re.compile(
@@ -91,20 +101,12 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
         cosines += [float(v) for v in values[1:]]
         spans += list(chunk.sentences)
     cover = [_coverage(set(terms(entry.abstract[s.start : s.end])), idf) for s in spans]
-    sentences = [
-        Evidence(
-            entry.id,
-            entry.abstract[s.start : s.end],
-            s.start,
-            s.end,
-            "abstract",
-            cosine
-            + 0.35 * share
-            - (_POINTER if _POINTS.search(entry.abstract[s.start : s.end]) else 0.0)
-            + (0.08 if question.quantity and any(ch.isdigit() for ch in entry.abstract[s.start : s.end]) else 0.0),
-        )
-        for s, cosine, share in zip(spans, cosines, cover, strict=True)
-    ]
+    sentences = []
+    for place, (span, cosine, share) in enumerate(zip(spans, cosines, cover, strict=True)):
+        quote = entry.abstract[span.start : span.end]
+        score = cosine + _COVERAGE * share + _STATED * (STATES.search(quote) is not None) + _LATE * place / max(1, len(spans) - 1)
+        score += _FIGURE * (question.quantity and any(ch.isdigit() for ch in quote)) - _POINTER * (_POINTS.search(quote) is not None)
+        sentences.append(Evidence(entry.id, quote, span.start, span.end, "abstract", score))
     features = {
         "dense": candidate.dense,
         "sentence": max(cosines, default=0.0),

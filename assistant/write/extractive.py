@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.analyse import Question
 from assistant.decide import Model, choose, facet_sentence, member_probability
-from assistant.evidence import Scored, rank_sentences
+from assistant.evidence import STATES, Scored, rank_sentences
 from assistant.types import Citation, Claim, Evidence, Reason
 from store.ids import normalise
 from store.lexical import terms
@@ -20,11 +19,7 @@ _SAME = 0.6
 _MARGIN = 0.25
 _EACH = 2
 _STATED = 0.15
-_STATES = re.compile(
-    r"\b(?:we|our|this (?:paper|work)|results?|experiments?)\b[^.;]{0,60}\b(?:show|find|found|prove|propos|introduc|demonstrat|reveal|conclude|suggest|observe|"
-    r"establish|present|achiev|indicate|adds?|corrects?|comput)",
-    re.IGNORECASE,
-)
+_AS_NEAR = 0.75
 
 
 def members(pools: Sequence[Sequence[Scored]], question: Question, model: Model) -> list[Evidence]:
@@ -68,7 +63,7 @@ def compared(found: Sequence[Scored], sides: Sequence[tuple[str, Sequence[Scored
     Args:
         found: entries for the whole question, best first.
         sides: each of its sides, and entries for it, best first.
-        papers: how many papers to compare at least.
+        papers: how many papers to compare; those beyond two only if they are as near as these.
 
     Returns:
         The best sentences of each paper in turn, those that state a finding or a proposal before those that set the scene.
@@ -82,14 +77,15 @@ def compared(found: Sequence[Scored], sides: Sequence[tuple[str, Sequence[Scored
             best = max(free, key=lambda s: (_is_titled(s, name), s.candidate.fused + whole[s.entry.id].candidate.fused))
             chosen[best.entry.id] = whole[best.entry.id]
     for scored in found:
-        if len(chosen) >= papers:
+        # Beyond two, a paper must be about as near as the nearest.
+        if len(chosen) >= papers or (len(chosen) > 1 and scored.candidate.fused < _AS_NEAR * found[0].candidate.fused):
             break
         chosen.setdefault(scored.entry.id, scored)
     each = _EACH if len(chosen) > 2 else _EACH + 1
     picked = []
     for scored in chosen.values():
         ranked = sorted(
-            (replace(e, score=e.score + _STATED * bool(_STATES.search(e.quote))) for e in scored.sentences), key=lambda e: -e.score
+            (replace(e, score=e.score + _STATED * bool(STATES.search(e.quote))) for e in scored.sentences), key=lambda e: -e.score
         )
         picked += distinct(ranked, each, margin=1.0)
     return picked
