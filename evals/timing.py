@@ -1,10 +1,11 @@
-"""How long things take, against the least that the libraries underneath would take.
+"""How long things take, against the least that the libraries underneath would take; and what the vector index misses.
 
     python -m evals.timing --store STORE --questions dev.jsonl --files corpus/*.txt [--runs 9]
 
 ``cold``: the wall time of a process that answers one question, and of one that imports chromadb, opens the same store and
 runs one query, in turn. ``batch``: seconds a question once everything is loaded. ``ingest``: entries a second into a new
-store, against a bare loop that embeds the same texts and does nothing else, in turn.
+store, against a bare loop that embeds the same texts and does nothing else, in turn. ``vector index``: the share of the 100
+nearest chunks, by exact search, that it finds for the questions.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from assistant.core import Assistant
 from store.chunk import chunk_entry
@@ -104,17 +107,32 @@ def rates(files: Sequence[Path], runs: int) -> None:
     print(f"ingest: {rate:.1f} entries/s, bare embedding {least:.1f}/s, {100 * share:.0f}% of its rate (median of {runs})")
 
 
+def recall(path: Path, questions: Sequence[str], cut: int = 100) -> None:
+    """Print the recall of the vector index against exact search."""
+    with Store(path) as store:
+        rows = list(store.ledger.vectors(list(store.ledger.entries())))
+        matrix = np.array([row.vector for row in rows])
+        shares = []
+        for question in questions:
+            vector = store.embedder.embed_query(question)
+            best = {rows[at].entry for at in np.argsort(-(matrix @ vector), kind="stable")[:cut]}
+            shares.append(len(best & {id for id, _ in store.vectors.query(vector, cut)}) / len(best))
+    print(f"vector index: recall@{cut} {statistics.mean(shares):.3f} over {len(shares)} questions, {len(rows)} chunks")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time answers and ingest.")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--questions", type=Path, help="JSON Lines with a question each")
+    parser.add_argument("--questions", type=Path, help="JSON Lines with a question (or claim, or text) each")
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="files for the ingest figure")
     parser.add_argument("--runs", type=int, default=9)
     args = parser.parse_args()
     cold(args.store, "what papers study grokking?", args.runs)
     if args.questions:
         rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines()]
-        batch(args.store, [row["question"] for row in rows if row.get("question")])
+        questions = [text for row in rows if (text := row.get("question") or row.get("claim") or row.get("text"))]
+        batch(args.store, questions)
+        recall(args.store, questions)
     if args.files:
         rates(args.files, max(1, args.runs // 3))
 
