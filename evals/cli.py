@@ -42,6 +42,7 @@ JudgeModelOption = Annotated[
 ]
 JudgeUrlOption = Annotated[str | None, typer.Option("--judge-url", metavar="URL", help="Its endpoint.")]
 SameOption = Annotated[bool, typer.Option("--same-judge", help="Let a model judge its own answers.")]
+LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="People's verdicts, which overrule the judge's.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before a model judges.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
 JobsOption = Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="Processes.")]
@@ -83,6 +84,7 @@ def run(
     judge_model: JudgeModelOption = None,
     judge_url: JudgeUrlOption = None,
     same_judge: SameOption = False,
+    labels: LabelsOption = None,
     yes: YesOption = False,
 ) -> None:
     """Ask every case, print the figures and keep the result."""
@@ -94,6 +96,10 @@ def run(
     if model or model_url:
         _use_model(_model(model, model_url, key_env, price, "--model"))
     chosen = _judge(judge, judge_model, judge_url, key_env, price, model, same_judge)
+    if labels is not None:
+        from evals.judges import human_labels
+
+        chosen = human_labels(labels, chosen)
     result = _measure(name, store, tuple(corpus or ()), system, limit, jobs, fresh, chosen, ask=not yes)
     kept = save(result, _runs())
     if html is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Protocol
 
 from assistant.analyse import content_terms
+from evals.cases import DataError, read_rows
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SPACE = re.compile(r"\s+")
@@ -76,6 +78,20 @@ class HumanLabels:
         """The label, else what the other judge says."""
         label = self._labels.get((_plain(premise), _plain(statement)))
         return self._otherwise.supports(premise, statement) if label is None else label
+
+
+def human_labels(path: Path, otherwise: Judge) -> HumanLabels:
+    """Labels from JSON Lines of ``{"premise", "statement", "supports"}``.
+
+    Raises:
+        DataError: a line lacks a field.
+    """
+    labels = {}
+    for number, row in read_rows(path):
+        if not (isinstance(row.get("premise"), str) and isinstance(row.get("statement"), str) and isinstance(row.get("supports"), bool)):
+            raise DataError(f"{path}, line {number}: needs premise, statement and supports.", "supports is true or false.")
+        labels[row["premise"], row["statement"]] = row["supports"]
+    return HumanLabels(labels, otherwise)
 
 
 def _plain(text: str) -> str:

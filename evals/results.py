@@ -103,6 +103,7 @@ def as_json(result: Result) -> dict[str, Any]:
                 "case": s.case.model_dump(mode="json", exclude_defaults=True),
                 "gold": [sorted(g) for g in s.gold],
                 "maybe": sorted(s.maybe),
+                "themes": [sorted(t) for t in s.themes],
                 "outcome": s.outcome.as_json(),
                 "scores": s.scores,
                 "counts": s.counts,
@@ -129,6 +130,7 @@ def read(path: Path) -> Result:
                 frozenset(c["maybe"]),
                 c["scores"],
                 {name: tuple(values) for name, values in c["counts"].items()},
+                tuple(frozenset(t) for t in c["themes"]),
             )
             for c in data["cases"]
         )

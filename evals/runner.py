@@ -71,8 +71,9 @@ def run(
             progress(system, len(outcomes), len(cases))
     bare = []
     for case in cases:
+        themes = tuple(frozenset().union(*resolve(theme.members, places)) for theme in case.themes)
         maybe = frozenset().union(*resolve(case.maybe, places)) if case.maybe else frozenset()
-        bare.append(ScoredCase(case, outcomes[case.id], tuple(map(frozenset, golds[case.id])), maybe))
+        bare.append(ScoredCase(case, outcomes[case.id], tuple(map(frozenset, golds[case.id])), maybe, themes=themes))
     return bare
 
 

@@ -55,6 +55,7 @@ class Outcome:
         quotes: what it quoted, in order.
         statements: its sentences with what they cite.
         premises: (entry id, text) of what it cites where it does not quote.
+        members, themes: papers that a summary counts as its own, and those of each of its themes.
         confidence: probability that the question can be answered, 0 to 1.
         text: the answer as shown.
         seconds, tokens, cost: what it took; tokens are prompt and completion.
@@ -67,6 +68,8 @@ class Outcome:
     quotes: tuple[Quote, ...] | None = None
     statements: tuple[Statement, ...] | None = None
     premises: tuple[tuple[str, str], ...] | None = None
+    themes: tuple[tuple[str, ...], ...] | None = None
+    members: tuple[str, ...] | None = None
     confidence: float | None = None
     text: str = ""
     seconds: float = 0.0
@@ -87,7 +90,16 @@ class Outcome:
         held = None if data["quotes"] is None else tuple(Quote(**q) for q in data["quotes"])
         said = None if data["statements"] is None else tuple(Statement(s["text"], tuple(s["cites"])) for s in data["statements"])
         read = None if data["premises"] is None else tuple((id, text) for id, text in data["premises"])
-        kept = {"ranking": tuple(data["ranking"]), "returned": tupled("returned"), "quotes": held, "statements": said, "premises": read}
+        grouped = None if data["themes"] is None else tuple(map(tuple, data["themes"]))
+        kept = {
+            "themes": grouped,
+            "members": tupled("members"),
+            "ranking": tuple(data["ranking"]),
+            "returned": tupled("returned"),
+            "quotes": held,
+            "statements": said,
+            "premises": read,
+        }
         return Outcome(**{**data, **kept})
 
 

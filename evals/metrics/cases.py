@@ -9,6 +9,7 @@ from evals.cases import Point
 from evals.judges import Judge
 from evals.metrics.ranking import ranking_scores
 from evals.metrics.scored import ScoredCase
+from evals.metrics.summaries import member_scores, v_measure
 from evals.systems import Quote
 
 _HALF = 0.5
@@ -32,8 +33,11 @@ def score_case(scored: ScoredCase, judge: Judge) -> dict[str, float]:
     if kind in ("fact", "which", "compare", "unanswerable"):
         scores |= refusal_scores(scored)
         scores |= citation_scores(scored, judge)
-    if kind == "fact":
+    if kind in ("fact", "followup"):
         scores |= evidence_scores(scored)
+    if kind == "topic":
+        scores |= topic_scores(scored)
+        scores |= citation_scores(scored, judge)
     if kind == "rationale":
         scores |= rationale_scores(scored)
     if kind == "compare":
@@ -166,6 +170,22 @@ def compare_scores(scored: ScoredCase) -> dict[str, float]:
     scores = {"sides cited": sum(bool(cited & group) for group in scored.gold) / len(scored.gold)} if scored.gold else {}
     if scored.outcome.quotes is not None and scored.case.points:
         scores["points covered"] = points_covered(scored.outcome.quotes, scored.case.points)
+    return scores
+
+
+def topic_scores(scored: ScoredCase) -> dict[str, float]:
+    """Recall and precision of a summary's papers, share of the key points it quotes, and agreement of its themes with the reference."""
+    outcome, case = scored.outcome, scored.case
+    scores: dict[str, float] = {}
+    if outcome.members is not None:
+        scores |= member_scores(outcome.members, scored.gold, scored.maybe)
+    if outcome.quotes is not None and case.keypoints:
+        scores["key-point recall"] = points_covered(outcome.quotes, case.keypoints)
+    if outcome.themes is not None and scored.themes:
+        found = {id: str(number) for number, ids in enumerate(outcome.themes) for id in ids}
+        gold = {id: str(number) for number, ids in reversed(list(enumerate(scored.themes))) for id in ids}
+        if (value := v_measure(found, gold)) is not None:
+            scores["theme V-measure"] = value
     return scores
 
 

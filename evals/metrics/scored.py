@@ -19,6 +19,7 @@ class ScoredCase:
         maybe: entry ids that are neither required nor penalised.
         scores: metric to value, for the metrics that apply.
         counts: what metrics over all cases add up, by name.
+        themes: entry ids of each reference theme.
     """
 
     case: Case
@@ -27,3 +28,4 @@ class ScoredCase:
     maybe: frozenset[str]
     scores: dict[str, float] = field(default_factory=dict)
     counts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    themes: tuple[frozenset[str], ...] = ()

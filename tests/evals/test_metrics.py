@@ -112,6 +112,21 @@ def test_what_does_not_apply_has_no_score() -> None:
     assert pooled([]) == {}
 
 
+def test_a_summary_is_scored_by_members_points_and_themes() -> None:
+    outcome = Outcome("answered", returned=("a",), quotes=(quote("a", "A key sentence."),), members=("a", "b"), themes=(("a",), ("b",)))
+    points = ({"group": ("a",), "evidence": ("A key sentence.",)}, {"group": ("b",), "evidence": ("Not quoted at all here.",)})
+    case = Case(id="t", kind="topic", topic="x", gold=(("a",), ("b",), ("c",)), keypoints=points)
+    bare = ScoredCase(
+        case, outcome, (frozenset("a"), frozenset("b"), frozenset("c")), frozenset(), themes=(frozenset("a"), frozenset("bc"))
+    )
+    scores = score_case(bare, VerbatimJudge())
+    assert (
+        scores["member recall"] == pytest.approx(2 / 3)
+        and scores["key-point recall"] == 0.5
+        and scores["theme V-measure"] == pytest.approx(1)
+    )
+
+
 def test_summary_metrics() -> None:
     assert member_scores(["a", "x", "m"], [{"a"}, {"b"}], {"m"}) == {"member recall": 0.5, "member precision": 0.5}
     same = {"a": "1", "b": "1", "c": "2"}
