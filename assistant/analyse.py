@@ -84,6 +84,12 @@ _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|accurate(?:ly)?)\b|\bwhat (?:\S+ )?(?:fraction|percent(?:age)?|proportion|accuracy|(?:error )?rate|score|lift|weight decay|learning rate|f1|bleu)\b",
     re.IGNORECASE,
 )
+# Details that an abstract gives in these words or not at all.
+_ATTRIBUTE = re.compile(
+    r"\b(?:what|which|how (?:many|much|long|large))\b(?: \S+){0,4}? (learning rate|weight decay|batch size|gpus?|tpus?|optimi[sz]er|epochs?|parameters|"
+    r"participants|dropout rate|random seeds?|layers|hyper-?parameters|dollars|hours|cost|funding|licen[sc]e|city|university|venue|conference|journal)\b",
+    re.IGNORECASE,
+)
 _QUESTION_WORD = re.compile(
     r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|if|in|by|"
     r"according|tell|explain|describe|summari[sz]e|give|my|our|i|we)\b",
@@ -135,6 +141,7 @@ class Question:
         papers: how many papers a comparison is about, as far as the words tell.
         counts: it asks how many.
         quantity: its answer may hold a number, so that sentences with figures are preferred.
+        attribute: the detail it asks for, where that has a fixed name (``learning rate``); an abstract without the words cannot answer it.
         asks_number: it asks for a number outright; an abstract without figures cannot answer it.
         facet: the kind of paper it asks for (``survey`` or ``dataset``), if any.
         quoted: titles it quotes.
@@ -151,6 +158,7 @@ class Question:
     counts: bool
     quantity: bool
     asks_number: bool
+    attribute: str | None
     facet: str | None
     quoted: tuple[str, ...]
 
@@ -187,6 +195,7 @@ def analyse(text: str) -> Question:
         papers=_papers(question) if mode == "compare" else 1,
         counts=mode == "list" and _COUNT.search(question) is not None,
         asks_number=mode == "answer" and _ASKS_NUMBER.search(question) is not None,
+        attribute=match[1] if mode == "answer" and (match := _ATTRIBUTE.search(question)) else None,
         quantity=mode != "list" and _QUANTITY.search(question) is not None,
         facet=facet if mode == "list" and facet and _facet_asked(question, facet) else None,
         quoted=quoted,

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from assistant.analyse import Question, analyse, content_terms, facet_topic
 from assistant.core import Assistant
-from assistant.decide import RELEVANCE, Model, choose, lacks_number, refusal_features, relevance_features
+from assistant.decide import RELEVANCE, Model, choose, lacks_detail, refusal_features, relevance_features
 from assistant.evidence import Scored, gather, term_weights
 from assistant.types import Answer
 from assistant.write.extractive import ranked_members
@@ -198,7 +198,7 @@ def report_refusal(cases: Sequence[Case], own: Sequence[Case]) -> None:
     refused: dict[str, list[float]] = {}
     for n, (case, chance) in enumerate(zip(cases, chances, strict=True)):
         limit = threshold([p for m, p in enumerate(chances) if answerable[m] and m != n])
-        refused.setdefault(case.row.get("why", "answerable"), []).append(float(chance > limit or lacks_number(case.found, case.question)))
+        refused.setdefault(case.row.get("why", "answerable"), []).append(float(chance > limit or lacks_detail(case.found, case.question)))
     for name, values in refused.items():
         print(f"refused, {name}:", interval(values))
     print(f"refusal threshold from all of them: {threshold([p for p, a in zip(chances, answerable, strict=True) if a]):.3f}")

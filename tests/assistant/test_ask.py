@@ -260,3 +260,9 @@ def test_a_deleted_index_is_said_not_answered_with_nothing(corpus_store: Path, t
     assert result.returncode == 2 and "doctor --repair" in result.stderr
     assert run("doctor", "--repair", "--store", str(copy), home=tmp_path).returncode == 0
     assert "Grokking" in run("ask", "grokking", "--store", str(copy), home=tmp_path).stdout
+
+
+def test_a_detail_that_the_abstract_never_names_is_not_made_up(corpus: Assistant) -> None:
+    answer = corpus.ask("How many parameters does SqueezeBERT have?")
+    assert (answer.status, answer.reason) == ("abstained", "not-in-abstracts")
+    assert "SqueezeBERT" in str(answer.nearest[0].title)
