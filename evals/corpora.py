@@ -12,6 +12,7 @@ from assistant.config import APP, sample_path
 from assistant.sample import sample_store
 from evals.cases import DataError, Dataset, Group
 from evals.loaders import SAMPLE
+from store.doctor import ensure_whole
 from store.ingest import Progress, ingest
 from store.store import LEDGER, Store
 
@@ -53,6 +54,7 @@ def ensure_store(dataset: Dataset, store: Path | None, progress: Progress | None
         counts = opened.ledger.counts()
         if not counts["entries"] or counts["waiting"]:
             ingest(opened, files, progress=progress)
+        ensure_whole(opened, progress)
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.errors import EmbedderError, UserError
+from store.errors import EmbedderError, StoreError, UserError
 from store.ingest import Progress, index_pending
 from store.store import Store
 
@@ -34,6 +34,14 @@ def examine(store: Store) -> list[Finding]:
     findings += _vector_findings(store)
     findings += _lexical_findings(store)
     return findings
+
+
+def ensure_whole(store: Store, progress: Progress | None = None) -> None:
+    """Rebuild what an index lost, or what an earlier version made another way."""
+    try:
+        store.require_whole()
+    except StoreError:
+        repair(store, examine(store), progress)
 
 
 def repair(store: Store, findings: list[Finding], progress: Progress | None = None) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from store.doctor import examine, repair
-from store.errors import StoreError
+from store.doctor import ensure_whole
 from store.ingest import Progress, ingest
 from store.parse.reader import file_hash
 from store.store import Store
@@ -23,7 +22,4 @@ def sample_store(folder: Path, progress: Progress | None = None) -> None:
         known = [source.sha256 for source in store.ledger.sources()]
         if known != [file_hash(path)] or store.ledger.waiting():
             ingest(store, [path], prune=True, progress=progress)
-        try:
-            store.require_whole()
-        except StoreError:
-            repair(store, examine(store), progress)
+        ensure_whole(store, progress)
