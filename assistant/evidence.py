@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -100,12 +101,14 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
         title = max(title, float(values[0]))
         cosines += [float(v) for v in values[1:]]
         spans += list(chunk.sentences)
-    cover = [_coverage(set(terms(entry.abstract[s.start : s.end])), idf) for s in spans]
+    # Most entries hold none of the words, and then no sentence does.
+    none = holds.isdisjoint(idf)
+    cover = [0.0 if none else _coverage(set(terms(entry.abstract[s.start : s.end])), idf) for s in spans]
     sentences = []
     for place, (span, cosine, share) in enumerate(zip(spans, cosines, cover, strict=True)):
         quote = entry.abstract[span.start : span.end]
-        score = cosine + _COVERAGE * share + _STATED * (STATES.search(quote) is not None) + _LATE * place / max(1, len(spans) - 1)
-        score += _FIGURE * (question.quantity and any(ch.isdigit() for ch in quote)) - _POINTER * (_POINTS.search(quote) is not None)
+        score = cosine + _COVERAGE * share + _manner(quote) + _LATE * place / max(1, len(spans) - 1)
+        score += _FIGURE * (question.quantity and _holds_figure(quote))
         sentences.append(Evidence(entry.id, quote, span.start, span.end, "abstract", score))
     features = {
         "dense": candidate.dense,
@@ -116,6 +119,17 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
         "phrase": _phrase(wanted, held),
     }
     return Scored(entry, candidate, features, holds, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
+
+
+@lru_cache(maxsize=20_000)
+def _manner(sentence: str) -> float:
+    """What a sentence's own words add, whatever is asked."""
+    return _STATED * (STATES.search(sentence) is not None) - _POINTER * (_POINTS.search(sentence) is not None)
+
+
+@lru_cache(maxsize=20_000)
+def _holds_figure(sentence: str) -> bool:
+    return any(ch.isdigit() for ch in sentence)
 
 
 def _coverage(held: Collection[str], idf: dict[str, float]) -> float:

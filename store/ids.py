@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 from store.types import Record
 
@@ -14,6 +15,7 @@ _SLUG_LENGTH = 40
 _HASH_DIGITS = 6
 
 
+@lru_cache(maxsize=4096)
 def normalise(text: str) -> str:
     """Fold a title or abstract for comparison: compatibility form, case, punctuation and white space are ignored."""
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -17,12 +17,14 @@ _HEAP = 50_000_000
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
 _ID, _TEXT = "id", "text"
 ALL = 10_000_000
-_BRITISH = (
-    (re.compile(r"\b(\w{3,}(?<!w))is(e[ds]?|ers?|ing|ations?|able)\b", re.IGNORECASE), r"\1iz\2"),
-    (re.compile(r"\b(\w+ly)s(e[ds]|ers?|ing)\b", re.IGNORECASE), r"\1z\2"),
-    (re.compile(r"\b(behavi|col|fav|flav|harb|hon|hum|lab|neighb|rum|tum|vap|vig)our", re.IGNORECASE), r"\1or"),
-    (re.compile(r"\b(cent|fib|met|lit)re(s|d)?\b", re.IGNORECASE), r"\1er\2"),
-)
+# Each begins with a literal, which is found fast; what must stand before it is looked at then.
+_ISE = re.compile(r"is(?<=\w{5})(?<!wis)(e[ds]?|ers?|ing|ations?|able)\b", re.IGNORECASE)
+_LYSE = re.compile(r"lys(e[ds]|ers?|ing)\b", re.IGNORECASE)
+_OUR = re.compile(r"(behavi|col|fav|flav|harb|hon|hum|lab|neighb|rum|tum|vap|vig)our", re.IGNORECASE)
+_RE = re.compile(r"\b(cent|fib|met|lit)re(s|d)?\b", re.IGNORECASE)
+_OUR_PARTS = ("viour", "lour", "vour", "bour", "nour", "mour", "pour", "gour")
+_RE_PARTS = ("tre", "bre")
+_JOINERS = "-‐‑–/"
 
 
 @lru_cache(maxsize=1)
@@ -40,14 +42,18 @@ def american(text: str) -> str:
 
     Some words come out misspelt (``exercize``); that is harmless, since texts and questions go through it alike.
     """
-    for pattern, spelling in _BRITISH:
-        text = pattern.sub(spelling, text)
+    text = _LYSE.sub(r"lyz\1", _ISE.sub(r"iz\1", text))
+    if any(part in text for part in _OUR_PARTS):
+        text = _OUR.sub(r"\1or", text)
+    if any(part in text for part in _RE_PARTS):
+        text = _RE.sub(r"\1er\2", text)
     return text
 
 
 def compounds(text: str) -> str:
     """Words joined by hyphens or slashes, written as one: ``over-squashing`` is also found as ``oversquashing``."""
-    return " ".join(re.sub(r"\W", "", word) for word in _COMPOUND.findall(text))
+    joined = [part for part in text.split() if any(joiner in part for joiner in _JOINERS)]
+    return " ".join(re.sub(r"\W", "", word) for part in joined for word in _COMPOUND.findall(part))
 
 
 def terms(text: str) -> list[str]:
