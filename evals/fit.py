@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,9 @@ from assistant.decide import RELEVANCE, Model, choose, lacks_detail, refusal_fea
 from assistant.evidence import Scored, gather, term_weights
 from assistant.types import Answer
 from assistant.write.extractive import ranked_members
+from evals.metrics.cases import half
+from evals.report.text import interval, number
+from evals.stats import mean
 from store.store import Store
 
 # At most this share of answerable questions may be refused; the threshold follows from it.
@@ -134,42 +136,37 @@ def f1(ids: Sequence[str], case: Case) -> float:
     return 2 * right / (len(kept) + len(case.gold))
 
 
-def interval(values: Sequence[float], draws: int = 2000) -> str:
-    """Mean with a bootstrap 95% interval, percentile method (Efron 1979)."""
-    source = random.Random(0)
-    means = sorted(float(np.mean(source.choices(values, k=len(values)))) for _ in range(draws))
-    return f"{np.mean(values):.3f} [{means[int(0.025 * draws)]:.3f}, {means[int(0.975 * draws)]:.3f}] n={len(values)}"
+def shown(values: Sequence[float]) -> str:
+    """Mean with its 95% interval and n."""
+    estimate = mean(values)
+    return f"{number(estimate.value)} {interval(estimate)} n={estimate.n}"
 
 
 def half_covered(quote: str, evidence: Sequence[str]) -> bool:
-    """Whether a quote holds an unbroken half of some evidence sentence."""
-    from difflib import SequenceMatcher
-
-    return any(
-        SequenceMatcher(None, quote, e, autojunk=False).find_longest_match(0, len(quote), 0, len(e)).size >= len(e) / 2 for e in evidence
-    )
+    """Whether a quote covers some evidence sentence."""
+    return any(half(quote, sentence) for sentence in evidence)
 
 
 def report(cases: Sequence[Case], own: Sequence[Case], answers: Mapping[str, Answer]) -> None:
     """Print the figures."""
     facts = [c for c in cases if c.row["kind"] == "fact"]
     ranks = [next((n for n, s in enumerate(c.found, 1) if s.entry.id in c.gold), 999) for c in facts]
-    print("fact, gold entry first:", interval([float(r == 1) for r in ranks]))
-    print("fact, gold entry in first ten:", interval([float(r <= 10) for r in ranks]))
+    print("fact, gold entry first:", shown([float(r == 1) for r in ranks]))
+    print("fact, gold entry in first ten:", shown([float(r <= 10) for r in ranks]))
     rows = [answers[c.row["id"]].citations for c in facts]
     top = [any(half_covered(e.quote, c.row["evidence"]) for e in cited[:3]) for c, cited in zip(facts, rows, strict=True)]
-    print("fact, gold evidence in first three citations:", interval([float(t) for t in top]))
+    print("fact, gold evidence in first three citations:", shown([float(t) for t in top]))
     compares = [c for c in cases if c.row["kind"] == "compare"]
     points = [
         float(np.mean([any(half_covered(e.quote, p["evidence"]) for e in answers[c.row["id"]].citations) for p in c.row["points"]]))
         for c in compares
     ]
-    print("compare, share of points whose evidence is quoted:", interval(points))
+    print("compare, share of points whose evidence is quoted:", shown(points))
     sides = [len(c.gold & {e.id for e in answers[c.row["id"]].citations}) / len(c.gold) for c in compares]
-    print("compare, share of gold papers cited:", interval(sides))
+    print("compare, share of gold papers cited:", shown(sides))
     which = [c for c in cases if c.row["kind"] == "which"]
     scores = [f1(returned(c, fit_relevance([o for o in which if o is not c])), c) for c in which]
-    print("which, F1 of the set, leave one question out:", interval(scores))
+    print("which, F1 of the set, leave one question out:", shown(scores))
     cuts = {k: float(np.mean([f1([s.entry.id for s in c.found[:k]], c) for c in which])) for k in range(1, 21)}
     best = max(cuts, key=lambda k: cuts[k])
     print(f"which, best fixed cut: {cuts[best]:.3f} (first {best})")
@@ -200,7 +197,7 @@ def report_refusal(cases: Sequence[Case], own: Sequence[Case]) -> None:
         limit = threshold([p for m, p in enumerate(chances) if answerable[m] and m != n])
         refused.setdefault(case.row.get("why", "answerable"), []).append(float(chance > limit or lacks_detail(case.found, case.question)))
     for name, values in refused.items():
-        print(f"refused, {name}:", interval(values))
+        print(f"refused, {name}:", shown(values))
     print(f"refusal threshold from all of them: {threshold([p for p, a in zip(chances, answerable, strict=True) if a]):.3f}")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,25 @@ def corpus(corpus_store: Path) -> Iterator[Assistant]:
     assistant = Assistant(corpus_store)
     yield assistant
     assistant.close()
+
+
+@pytest.fixture
+def browser_dom(tmp_path: Path) -> Callable[[Path], str]:
+    """The document that Chromium makes of a page."""
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium on this machine")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-sync",
+    ]
+
+    def dom(file: Path) -> str:
+        command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", file.as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+
+    return dom

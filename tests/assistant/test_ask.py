@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape as html_escape
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -203,24 +203,13 @@ def test_the_html_page_marks_each_quote_and_runs_nothing(corpus: Assistant, tmp_
     assert "<script" not in shown and "<img" not in shown
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
-def test_the_html_page_in_a_browser(corpus: Assistant, tmp_path: Path) -> None:
+def test_the_html_page_in_a_browser(corpus: Assistant, tmp_path: Path, browser_dom: Callable[[Path], str]) -> None:
     from assistant.render.html import page
 
     answer = corpus.ask("what papers study grokking?")
     file = tmp_path / "answer.html"
     file.write_text(page(answer, corpus.store.ledger.entries([c.id for c in answer.citations])), encoding="utf-8")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-sync",
-    ]
-    command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", file.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    dom = browser_dom(file)
     assert dom.count("<section") == len({c.n for c in answer.citations})
     assert all(" ".join(html_escape(c.quote, quote=False).split()) in dom for c in answer.citations)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -137,23 +137,12 @@ def _scores(result):  # type: ignore[no-untyped-def]
     return scores_of(result)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
-def test_the_report_opens_in_a_browser(tmp_path: Path) -> None:
+def test_the_report_opens_in_a_browser(tmp_path: Path, browser_dom: Callable[[Path], str]) -> None:
     dataset = load("sample")
     scored = runner.score(runner.run(dataset, ensure_store(dataset, None)))
     file = tmp_path / "report.html"
     file.write_text(page(make_result(dataset, scored, runner.settings_of("assistant", 1, None, None), "x")), encoding="utf-8")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-sync",
-    ]
-    command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", file.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    dom = browser_dom(file)
     assert dom.count("<details") == 63 and dom.count("<svg") > 20 and "What to fix first" in dom
 
 
