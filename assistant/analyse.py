@@ -24,14 +24,31 @@ _ABOUT = (
 )
 _BEING = r"(?:(?:is|are|was|were|do|does|did|have|has|had|can|could|would|will) )?(?:(?:mainly|mostly|primarily|really|actually|also|explicitly|directly) )?"
 _VERB = (
-    r"(?:stud(?:y|ies|ied)|tackl(?:e|es)|address(?:es)?|consider(?:s)?|discuss(?:es)?|deal(?:s)? with|work(?:s|ing)? on|look(?:s|ing)? (?:at|into)|"
-    r"cover(?:s)?|investigat(?:e|es)|explor(?:e|es)|examin(?:e|es)|analy[sz]es?|report(?:s)?(?: on)?|about|on|treat(?:s)?|focus(?:es)? on|"
-    r"concern(?:s|ed with)?|mention(?:s)?|touch(?:es)? on|(?:be )?about|research(?:es)?|present(?:s)?|propos(?:e|es)|introduc(?:e|es)|"
-    r"use(?:s)? or study|describe(?:s)?|go(?:es)? into)"
+    r"(?:stud(?:y|ies|ied|ying)|tackl(?:e[sd]?|ing)|address(?:es|ed|ing)?|consider(?:s|ed|ing)?|discuss(?:es|ed|ing)?|deal(?:s|ing)? with|work(?:s|ing|ed)? on|"
+    r"look(?:s|ing|ed)? (?:at|into)|cover(?:s|ed|ing)?|investigat(?:e[sd]?|ing)|explor(?:e[sd]?|ing)|examin(?:e[sd]?|ing)|analy[sz](?:e[sd]?|ing)|"
+    r"report(?:s|ed|ing)?(?: on)?|about|on|treat(?:s|ed|ing)?|focus(?:es|ed|ing)? on|concern(?:s|ed with|ing)?|mention(?:s|ed|ing)?|touch(?:es)? on|(?:be )?about|"
+    r"research(?:es|ed|ing)?|present(?:s|ed|ing)?|propos(?:e[sd]?|ing)|introduc(?:e[sd]?|ing)|use(?:s)? or study|describ(?:e[sd]?|ing)|go(?:es)? into|"
+    r"suggest(?:s|ed|ing)?|demonstrat(?:e[sd]?|ing)|assess(?:es|ed|ing)?)"
+)
+
+# What stands between a request and what is requested, without saying anything about it.
+_ANY_WORK = (
+    rf"(?:(?:to|towards?|with|of|me|at|an?|any|some|the|all|more|few|recent|new|other|existing|prior|previous|foundational|seminal|good|relevant|useful|scholarly|"
+    rf"academic|scientific|contemporary|in-depth|research) )*(?:{_PAPER}|references?|sources?|discussions?|information|details|guidelines)"
 )
 
 # What opens a request for a set of papers; what is left of the question is the topic.
 _LIST_OPENINGS = [
+    rf"(?:please )?(?:can|could|would|will) you (?:please |kindly )?(?:direct|point|refer|recommend|suggest|provide|give|show|send|name|find|share|help me find)"
+    rf"(?: me)? {_ANY_WORK}(?: {_HERE})?(?: {_ABOUT})?",
+    r"(?:please )?(?:can|could|would|will) you (?:please |kindly )?(?:recommend|suggest|(?:direct|point|refer) me (?:to|towards?))(?: (?:an?|any|some))?",
+    rf"(?:i(?: a|')m|i have been|i've been) (?:currently )?(?:looking for|looking into|searching for|seeking|after|interested in|exploring|researching)(?: {_ANY_WORK}(?: {_ABOUT})?)?",
+    r"i(?: would|'d)? (?:like|want|need) to (?:understand|learn|know|read|find out)(?: more)?(?: about)?",
+    rf"where (?:can|could|might|do) (?:i|we|one) (?:find|read|get|look for|learn)(?: more)?(?: {_ANY_WORK})?(?: {_ABOUT})?",
+    rf"(?:what|which)(?: recent| prior| existing| other)? {_PAPER} (?:exists?|(?:is|are) (?:there|available)|(?:has|have) been (?:done|conducted|carried out|published)|should (?:i|we) (?:look at|read|see|explore|consult|refer to)(?: to (?:understand|learn about)| if i am interested in| for)?)(?: {_ABOUT})?",
+    rf"(?:is|are) there {_ANY_WORK}(?: {_HERE})?(?: {_ABOUT})?",
+    rf"what are (?:some|the) {_ANY_WORK}(?: {_HERE})?(?: {_ABOUT})?",
+    rf"(?:has|have) (?:there been |any )+(?:recent |other )?(?:research )?{_PAPER}(?: {_ABOUT})?",
     rf"how many (?:different )?(?:of (?:the|these) )?{_PAPER}(?: {_HERE})?(?: (?:are there|do we have|exist))?(?: {_ABOUT})?",
     rf"(?:please )?(?:can you |could you )?(?:list|show|find|give|gimme|name|enumerate|get|collect|tell)(?: me)?(?: (?:all|every|each|any|some))?(?: of)?(?: the| a list of)?(?: relevant)? ?{_WORKS}(?: {_HERE})?(?: {_ABOUT})?",
     rf"(?:please )?(?:list|show|find|enumerate|give|gimme)(?: me)? (?:everything|all|whatever)(?: {_HERE})?(?: {_ABOUT})",

@@ -28,7 +28,7 @@ _ROOM = 3
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A search result: the entry, its fused score, the sentence that fits best and the question's words it holds."""
+    """A search result: the entry, its standing, the sentence that fits best and the question's words it holds."""
 
     entry: Entry
     score: float
@@ -67,13 +67,13 @@ class Assistant:
             QuestionError: the query cannot be searched for.
         """
         question = analyse(query)
-        found = named_first(gather(self.store, question.text, question, within=self._within(filters)), question)
+        found = named_first(gather(self.store, _about(question), question, within=self._within(filters)), question)
         hits = []
         for scored in found[:count]:
             held = set(terms(f"{scored.entry.title or ''} {scored.entry.abstract}"))
             matched = tuple(dict.fromkeys(w for w in question.text.split() if set(word_terms(w)) & held))
             best = scored.sentences[0].quote if scored.sentences else scored.entry.abstract
-            hits.append(SearchHit(scored.entry, scored.candidate.fused, best, scored.candidate.dense, scored.candidate.lexical, matched))
+            hits.append(SearchHit(scored.entry, scored.standing, best, scored.candidate.dense, scored.candidate.lexical, matched))
         return hits
 
     def ask(self, text: str, filters: Filters | None = None) -> Answer:
@@ -87,7 +87,7 @@ class Assistant:
         within = self._within(filters)
         if question.everything:
             return self._about_everything(question, within, began)
-        about = (facet_topic(question) or question.topic) if question.mode == "list" else question.text
+        about = _about(question)
         found = named_first(gather(self.store, about, question, within=within), question)
         reason, chance = self._refusal(found, about, question)
         if question.mode == "list":
@@ -123,9 +123,7 @@ class Assistant:
             seconds=time.perf_counter() - began,
             confidence=1 - chance,
             headline=head,
-            scores={
-                s.entry.id: {"BM25": s.candidate.lexical, "fused": s.candidate.fused, **s.features} for s in found if s.entry.id in cited
-            },
+            scores={s.entry.id: {"BM25": s.candidate.lexical, "standing": s.standing, **s.features} for s in found if s.entry.id in cited},
             terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),
         )
@@ -178,3 +176,8 @@ class Assistant:
 
     def _within(self, filters: Filters | None) -> Filtered | None:
         return self.store.ledger.filter(filters) if filters else None
+
+
+def _about(question: Question) -> str:
+    """What to look for: a question's topic where it asks for papers."""
+    return (facet_topic(question) or question.topic) if question.mode == "list" else question.text

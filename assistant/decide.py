@@ -26,7 +26,9 @@ _NUMBERED = 3
 _RARE = 0.6
 _NEAR = 0.25
 _STANDS_OUT = 0.75
-_NUMBER = re.compile(r"\d|\b(?:half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\d|\b(?:single|once|half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE
+)
 
 # What an abstract says of itself when it is a survey, or brings a data set.
 _FACETS = {
@@ -130,12 +132,12 @@ def refusal(found: Sequence[Scored], idf: Mapping[str, float], question: Questio
 def lacks_detail(found: Sequence[Scored], question: Question) -> bool:
     """Whether a question asks for a number and none of the best entries holds any, or for a detail that none of them names."""
     top = found[:_NUMBERED]
-    if question.asks_number and not any(_NUMBER.search(s.entry.abstract) for s in top):
+    # A paper that stands out is the one that is meant; what others say does not count.
+    meant = top[:1] if len(top) > 1 and top[0].standing - top[1].standing >= _STANDS_OUT else top
+    if question.asks_number and not any(_NUMBER.search(s.entry.abstract) for s in meant):
         return True
     if question.attribute is None or not top:
         return False
-    # A paper that stands out is the one that is meant; what others say does not count.
-    meant = top[:1] if len(top) > 1 and top[0].candidate.fused - top[1].candidate.fused >= _STANDS_OUT else top
     word = re.compile(rf"\b{re.escape(question.attribute.rstrip('s'))}", re.IGNORECASE)
     return not any(word.search(s.entry.abstract) for s in meant)
 

@@ -6,13 +6,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from assistant.abbreviations import expanded_terms
 from assistant.analyse import Question, content_terms
 from assistant.types import Evidence
 from store.lexical import terms
@@ -23,6 +24,8 @@ from store.types import Entry, Filtered
 Vector = npt.NDArray[np.float32]
 
 DEEP = 120
+# The order of entries: weights of standardised features, chosen on one half of four sets (docs/retrieval.md).
+STANDING = {"dense": 0.4, "lexical": 0.2, "title": 0.1, "coverage": 0.2, "phrase": 0.1}
 # What counts in a sentence besides its cosine; docs/retrieval.md has the figures.
 _COVERAGE = 0.35
 _STATED = 0.05
@@ -53,6 +56,7 @@ class Scored:
             ``phrase`` (share of adjacent terms held adjacent).
         terms: stemmed terms of its title and abstract.
         sentences: its sentences, best first.
+        standing: how well it fits beside the others found for the question; comparable within one question only.
     """
 
     entry: Entry
@@ -60,6 +64,7 @@ class Scored:
     features: dict[str, float]
     terms: frozenset[str]
     sentences: tuple[Evidence, ...]
+    standing: float = 0.0
 
 
 def gather(store: Store, text: str, question: Question, *, within: Filtered | None = None, deep: int = DEEP) -> list[Scored]:
@@ -73,14 +78,22 @@ def gather(store: Store, text: str, question: Question, *, within: Filtered | No
         deep: entries whose sentences are scored.
 
     Returns:
-        Entries, best first by the fused score.
+        Entries, best first by :data:`STANDING`'s weights.
     """
     vector = store.embedder.embed_query(text)
     wanted = content_terms(text)
     found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, deep), within=within)[:deep]
     idf = term_weights(store, wanted)
     entries = store.ledger.entries([c.id for c in found])
-    return [_score(entries[c.id], c, vector, list(idf), idf, question) for c in found if c.id in entries]
+    return _ordered([_score(entries[c.id], c, vector, list(idf), idf, question) for c in found if c.id in entries])
+
+
+def _ordered(found: Sequence[Scored]) -> list[Scored]:
+    """Entries with their standing, best first."""
+    total = np.zeros(len(found))
+    for name, weight in STANDING.items():
+        total += weight * standardise([s.candidate.lexical if name == "lexical" else s.features[name] for s in found])
+    return sorted((replace(s, standing=float(t)) for s, t in zip(found, total, strict=True)), key=lambda s: (-s.standing, s.entry.id))
 
 
 def term_weights(store: Store, wanted: Iterable[str]) -> dict[str, float]:
@@ -103,7 +116,7 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
         spans += list(chunk.sentences)
     # Most entries hold none of the words, and then no sentence does.
     none = holds.isdisjoint(idf)
-    cover = [0.0 if none else _coverage(set(terms(entry.abstract[s.start : s.end])), idf) for s in spans]
+    cover = [0.0 if none else _coverage(expanded_terms(entry.abstract[s.start : s.end], entry.abstract), idf) for s in spans]
     sentences = []
     for place, (span, cosine, share) in enumerate(zip(spans, cosines, cover, strict=True)):
         quote = entry.abstract[span.start : span.end]
@@ -155,7 +168,7 @@ def rank_sentences(found: Sequence[Scored], limit: int) -> list[Evidence]:
         Sentences with a score that adds the entry's standing to the sentence's own.
     """
     top = found[:limit]
-    standing = standardise([s.candidate.fused for s in found])[: len(top)]
+    standing = standardise([s.standing for s in found])[: len(top)]
     pool = [
         Evidence(e.entry, e.quote, e.start, e.end, e.field, e.score + 0.12 * float(z))
         for s, z in zip(top, standing, strict=True)

@@ -66,7 +66,7 @@ class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 
     ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
-    entry was chosen by: BM25, cosine, their fusion and the features of :mod:`assistant.evidence`.
+    entry was chosen by: BM25, its standing and the features of :mod:`assistant.evidence`.
     """
 
     question: str

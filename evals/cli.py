@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -49,6 +49,7 @@ JobsOption = Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="Pr
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Ask again even what was asked before.")]
 HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with every case.")]
+HalfOption = Annotated[Literal["a", "b"] | None, typer.Option("--half", help="Only this half of the cases: improve on a, report on b.")]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
 
 
@@ -126,6 +127,7 @@ def list_() -> None:
 def compare(
     before: Annotated[str, typer.Argument(help="A result: its name in `assistant eval list`, or a file.")],
     after: Annotated[str, typer.Argument(help="Another of the same data set.")],
+    half: HalfOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Paired differences of two results, and whether they stand out from noise."""
@@ -137,7 +139,7 @@ def compare(
     from evals.report.text import differences
 
     old, new = _result(before), _result(after)
-    found = differ(scores_of(old), scores_of(new))
+    found = differ(scores_of(old, half), scores_of(new, half))
     if not found:
         raise DataError(f"{old.name} and {new.name} have no case in common.", "Compare two results of the same data set.")
     if as_json:
@@ -145,6 +147,26 @@ def compare(
         print(json.dumps({"schema": 1, "before": old.name, "after": new.name, "differences": rows}))
         return
     print(differences(found, old.name, new.name), end="")
+
+
+@app.command()
+def worst(
+    result: Annotated[str, typer.Argument(help="A result: its name in `assistant eval list`, or a file.")],
+    count: Annotated[int, typer.Option("-n", min=1, help="How many of each kind.")] = 10,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only of this kind.")] = None,
+    half: HalfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The cases that went worst, to be read: what was asked, what was wanted, what came back."""
+    from evals.report.text import cases_as_text
+    from evals.results import case_as_json
+    from evals.worst import worst as find
+
+    found = find(_result(result), count, kind=kind, within=half)
+    if as_json:
+        print(json.dumps({"schema": 1, "cases": [case_as_json(one) for one in found]}, ensure_ascii=False))
+    else:
+        print(cases_as_text(found), end="")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Any
 
 from evals.results import LESS, Result
 from evals.stats import Difference, paired
+from evals.worst import Half, half
 
 # What the gate watches; timings differ between machines.
 GATED = (
@@ -49,9 +50,9 @@ class Compared:
         return "better" if (self.difference.value < 0) == (self.metric in LESS) else "worse"
 
 
-def scores_of(result: Result) -> dict[str, dict[str, float]]:
-    """Scores by ``kind/case``."""
-    return {f"{s.case.kind}/{s.case.id}": s.scores for s in result.cases if s.scores}
+def scores_of(result: Result, within: Half | None = None) -> dict[str, dict[str, float]]:
+    """Scores by ``kind/case``, of all cases or of one half of them."""
+    return {f"{s.case.kind}/{s.case.id}": s.scores for s in result.cases if s.scores and within in (None, half(s.case.id))}
 
 
 def compare(before: Scores, after: Scores) -> list[Compared]:

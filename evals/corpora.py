@@ -61,8 +61,8 @@ def ensure_store(dataset: Dataset, store: Path | None, progress: Progress | None
 def _digest(dataset: Dataset) -> str:
     content = hashlib.sha256()
     for path in dataset.corpus:
-        stat = path.stat()
-        content.update(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
+        with path.open("rb") as file:
+            content.update(hashlib.file_digest(file, "sha256").digest())
     for document in dataset.documents:
         content.update(document.encode())
     return content.hexdigest()[:12]

@@ -50,8 +50,6 @@ def load(name: str, corpus: tuple[Path, ...] = ()) -> Dataset:
 
 def _corpus_of(folder: Path, corpus: tuple[Path, ...]) -> tuple[Path, ...]:
     held = tuple(p for p in (folder / "corpus.jsonl", folder / "corpus.jsonl.gz") if p.exists())
-    if not corpus and not held:
-        raise DataError(f"{folder}: no corpus.jsonl here.", "Name the corpus: --corpus FILE")
     return corpus or held[:1]
 
 

@@ -98,18 +98,20 @@ def as_json(result: Result) -> dict[str, Any]:
         "made": result.made,
         "table": [{"kind": r.kind, "metric": r.metric, **asdict(r.estimate)} for r in result.rows],
         "unmeasured": result.unmeasured,
-        "cases": [
-            {
-                "case": s.case.model_dump(mode="json", exclude_defaults=True),
-                "gold": [sorted(g) for g in s.gold],
-                "maybe": sorted(s.maybe),
-                "themes": [sorted(t) for t in s.themes],
-                "outcome": s.outcome.as_json(),
-                "scores": s.scores,
-                "counts": s.counts,
-            }
-            for s in result.cases
-        ],
+        "cases": [case_as_json(s) for s in result.cases],
+    }
+
+
+def case_as_json(scored: ScoredCase) -> dict[str, Any]:
+    """A case, its gold, what came back and its scores as plain values."""
+    return {
+        "case": scored.case.model_dump(mode="json", exclude_defaults=True),
+        "gold": [sorted(g) for g in scored.gold],
+        "maybe": sorted(scored.maybe),
+        "themes": [sorted(t) for t in scored.themes],
+        "outcome": scored.outcome.as_json(),
+        "scores": scored.scores,
+        "counts": scored.counts,
     }
 
 

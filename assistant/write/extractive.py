@@ -74,11 +74,11 @@ def compared(found: Sequence[Scored], sides: Sequence[tuple[str, Sequence[Scored
         # A side's words alone may fit a paper that has nothing to do with the question.
         free = [s for s in side if s.entry.id in whole and s.entry.id not in chosen]
         if free:
-            best = max(free, key=lambda s: (_is_titled(s, name), s.candidate.fused + whole[s.entry.id].candidate.fused))
+            best = max(free, key=lambda s: (_is_titled(s, name), s.standing + whole[s.entry.id].standing))
             chosen[best.entry.id] = whole[best.entry.id]
     for scored in found:
         # Beyond two, a paper must be about as near as the nearest.
-        if len(chosen) >= papers or (len(chosen) > 1 and scored.candidate.fused < _AS_NEAR * found[0].candidate.fused):
+        if len(chosen) >= papers or (len(chosen) > 1 and scored.standing < _AS_NEAR * found[0].standing):
             break
         chosen.setdefault(scored.entry.id, scored)
     each = _EACH if len(chosen) > 2 else _EACH + 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evals.compare import Compared
+from evals.metrics.scored import ScoredCase
 from evals.results import Result, Row
 from evals.stats import Estimate
 
 ALL = "all"
+_QUOTES = 6
 
 
 def number(value: float) -> str:
@@ -65,6 +67,27 @@ def differences(compared: Sequence[Compared], before: str, after: str) -> str:
             )
         )
     return "\n".join([f"{before} -> {after}", "", *_aligned(rows)]) + "\n"
+
+
+def cases_as_text(cases: Sequence[ScoredCase]) -> str:
+    """What was asked, wanted and given, case by case."""
+    return "\n".join(map(_case, cases))
+
+
+def _case(one: ScoredCase) -> str:
+    case, outcome = one.case, one.outcome
+    lines = [f"{case.kind} {case.id}: {case.asked}", "  " + ", ".join(f"{name} {number(value)}" for name, value in one.scores.items())]
+    places = {id: place for place, id in enumerate(outcome.ranking, start=1)}
+    for group in one.gold:
+        place = min((places[id] for id in group if id in places), default=None)
+        cited = outcome.returned is not None and any(id in group for id in outcome.returned)
+        lines.append(f"  gold {' = '.join(sorted(group))}" + f" (rank {place or 'none'})" * bool(places) + " cited" * cited)
+    lines += [f"  first {id}" for id in outcome.ranking[:3]]
+    lines += [f"  wanted: {text}" for text in (*case.evidence, *(p.point for p in case.points))]
+    lines += [f"  quoted {q.id}: {' '.join(q.quote.split())}" for q in (outcome.quotes or ())[:_QUOTES]]
+    if outcome.status != "answered" or outcome.reason:
+        lines.append(f"  {outcome.status}: {outcome.reason}")
+    return "\n".join(lines) + "\n"
 
 
 def _title(result: Result) -> str:

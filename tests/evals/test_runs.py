@@ -81,7 +81,7 @@ def test_public_sets_are_read() -> None:
     aclsum = load(str(needs("aclsum")))
     assert aclsum.documents and all(case.evidence for case in aclsum.cases)
     with pytest.raises(DataError, match="corpus"):
-        load(str(needs("litsearch")))
+        ensure_store(load(str(needs("litsearch"))), None)
     assert len(load(str(needs("litsearch")), (Path("corpus.jsonl"),)).cases) == 255
 
 
