@@ -107,6 +107,12 @@ _ATTRIBUTE = re.compile(
     r"participants|dropout rate|random seeds?|layers|hyper-?parameters|dollars|hours|cost|funding|licen[sc]e|city|university|venue|conference|journal)\b",
     re.IGNORECASE,
 )
+_PROBLEM = re.compile(
+    r"\b(?:existing|current|previous|prior|traditional|conventional)\b.*\b(?:lacks?|limit|fail|suffer|ignor|neglect|costly|expensive|cannot|can't|do not|does not|don't|"
+    r"problem|issue|gap|difficult|challeng|drawback|wrong|insufficient|require|poor)|\b(?:challeng(?:e|es|ing)|drawbacks?|limitations?|shortcomings?|difficult(?:y|ies)?|"
+    r"problems?|lack(?:s|ing)? (?:of|in)?|scarcity|suffers? from|is (?:hard|expensive|costly)|are (?:hard|expensive|costly)|wrong with|what motivates|why is it hard)\b",
+    re.IGNORECASE,
+)
 _QUESTION_WORD = re.compile(
     r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|if|in|by|"
     r"according|tell|explain|describe|summari[sz]e|give|my|our|i|we)\b",
@@ -158,6 +164,7 @@ class Question:
         papers: how many papers a comparison is about, as far as the words tell.
         counts: it asks how many.
         quantity: its answer may hold a number, so that sentences with figures are preferred.
+        problem: it asks what is wrong with what exists, which abstracts say before they say what they do.
         attribute: the detail it asks for, where that has a fixed name (``learning rate``); an abstract without the words cannot answer it.
         asks_number: it asks for a number outright; an abstract without figures cannot answer it.
         facet: the kind of paper it asks for (``survey`` or ``dataset``), if any.
@@ -174,6 +181,7 @@ class Question:
     papers: int
     counts: bool
     quantity: bool
+    problem: bool
     asks_number: bool
     attribute: str | None
     facet: str | None
@@ -214,6 +222,7 @@ def analyse(text: str) -> Question:
         asks_number=mode == "answer" and _ASKS_NUMBER.search(question) is not None,
         attribute=match[1] if mode == "answer" and (match := _ATTRIBUTE.search(question)) else None,
         quantity=mode != "list" and _QUANTITY.search(question) is not None,
+        problem=mode != "list" and _PROBLEM.search(question) is not None,
         facet=facet if mode == "list" and facet and _facet_asked(question, facet) else None,
         quoted=quoted,
     )

@@ -26,9 +26,7 @@ _NUMBERED = 3
 _RARE = 0.6
 _NEAR = 0.25
 _STANDS_OUT = 0.75
-_NUMBER = re.compile(
-    r"\d|\b(?:single|once|half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE
-)
+_NUMBER = re.compile(r"\d|\b(?:single|once|half|twice|double|percent|(?:hundred|thousand|million|billion)s?)\b", re.IGNORECASE)
 
 # What an abstract says of itself when it is a survey, or brings a data set.
 _FACETS = {

@@ -36,6 +36,13 @@ STATES = re.compile(
     r"establish|present|achiev|indicate|adds?|corrects?|comput)",
     re.IGNORECASE,
 )
+# What is wrong with what exists is said early, and in these words.
+_PROBLEM = 0.1
+_TROUBLED = re.compile(
+    r"\b(?:however|although|though|but|lacks?|lacking|limit(?:s|ed|ations?)|fails?|failures?|suffers?|challeng(?:es?|ing)|problems?|difficult(?:y|ies)?|issues?|gaps?|"
+    r"costly|expensive|hard|cannot|unable|ignor(?:es?|ed|ing)|neglect(?:s|ed|ing)?|require[sd]?|drawbacks?|insufficient|scarce|poor(?:ly)?|existing|previous|current)\b",
+    re.IGNORECASE,
+)
 # A sentence that only says where code or data are answers hardly any question.
 _POINTER = 0.3
 _POINTS = re.compile(
@@ -120,8 +127,8 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
     sentences = []
     for place, (span, cosine, share) in enumerate(zip(spans, cosines, cover, strict=True)):
         quote = entry.abstract[span.start : span.end]
-        score = cosine + _COVERAGE * share + _manner(quote) + _LATE * place / max(1, len(spans) - 1)
-        score += _FIGURE * (question.quantity and _holds_figure(quote))
+        score = cosine + _COVERAGE * share + _manner(quote) + _FIGURE * (question.quantity and _holds_figure(quote))
+        score += _PROBLEM * _is_troubled(quote) if question.problem else _LATE * place / max(1, len(spans) - 1)
         sentences.append(Evidence(entry.id, quote, span.start, span.end, "abstract", score))
     features = {
         "dense": candidate.dense,
@@ -138,6 +145,11 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
 def _manner(sentence: str) -> float:
     """What a sentence's own words add, whatever is asked."""
     return _STATED * (STATES.search(sentence) is not None) - _POINTER * (_POINTS.search(sentence) is not None)
+
+
+@lru_cache(maxsize=20_000)
+def _is_troubled(sentence: str) -> bool:
+    return _TROUBLED.search(sentence) is not None
 
 
 @lru_cache(maxsize=20_000)

@@ -19,12 +19,23 @@ from store.errors import QuestionError
         ("graph transformers", "graph transformers"),
         ("Any studies that use contrastive learning?", "contrastive learning"),
         ("reinforcement learning: which papers?", "reinforcement learning"),
+        ("Could you please point me to some recent work that investigates protein folding?", "protein folding"),
+        ("I'm looking for a study on data poisoning", "data poisoning"),
+        ("Where can I find research on causal abstraction?", "causal abstraction"),
+        ("Would you recommend a corpus of parliamentary debates?", "corpus of parliamentary debates"),
+        ("Have any articles examined reward hacking?", "reward hacking"),
     ],
 )
 def test_requests_for_a_set(text: str, topic: str) -> None:
     question = analyse(text)
     assert question.mode == "list"
     assert topic in question.topic
+    assert len(question.topic.split()) <= len(topic.split()) + 2
+
+
+def test_what_is_wrong_with_what_exists() -> None:
+    assert analyse("What are the limitations of existing tokenizers?").problem
+    assert not analyse("How does dropout work?").problem
 
 
 @pytest.mark.parametrize("text", ["How does dropout work?", "ResNet-50 top-1 accuracy on ImageNet", "why do transformers need warmup"])

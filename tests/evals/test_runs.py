@@ -13,13 +13,15 @@ import pytest
 
 from evals import runner
 from evals.cases import DataError, read_cases
-from evals.compare import compare, failures
+from evals.compare import compare, failures, scores_of
 from evals.corpora import ensure_store
 from evals.loaders import load
 from evals.report.html import page
-from evals.report.text import markdown, terminal
+from evals.report.text import cases_as_text, markdown, terminal
 from evals.results import make_result, read, save
+from evals.runner import run, score
 from evals.stats import mean, paired, statistic
+from evals.worst import worst
 
 SHARED = Path(os.environ.get("ASSISTANT_TEST_EVAL", Path(__file__).resolve().parents[3] / "shared" / "eval"))
 
@@ -144,6 +146,20 @@ def test_the_report_opens_in_a_browser(tmp_path: Path, browser_dom: Callable[[Pa
     file.write_text(page(make_result(dataset, scored, runner.settings_of("assistant", 1, None, None), "x")), encoding="utf-8")
     dom = browser_dom(file)
     assert dom.count("<details") == 63 and dom.count("<svg") > 20 and "What to fix first" in dom
+
+
+def test_the_worst_cases_come_first_and_halves_do_not_meet() -> None:
+    dataset = load("sample")
+    result = make_result(dataset, score(run(dataset, ensure_store(dataset, None))), {"system": "assistant"}, "test")
+    found = worst(result, 3, kind="which")
+    assert 0 < len(found) <= 3
+    scores = [one.scores["set F1"] for one in found]
+    assert scores == sorted(scores) and scores[0] == min(s.scores["set F1"] for s in result.cases if s.case.kind == "which")
+    halves = [{s.case.id for s in worst(result, 100, within=h)} for h in ("a", "b")]
+    assert halves[0] and halves[1] and not halves[0] & halves[1]
+    assert set(scores_of(result, "a")) | set(scores_of(result, "b")) == set(scores_of(result))
+    said = cases_as_text(found)
+    assert all(one.case.question in said for one in found)
 
 
 def test_the_gate_sees_a_drop_and_only_a_drop() -> None:
