@@ -430,6 +430,17 @@ def _facet_asked(question: str, facet: str) -> bool:
     return match is not None and len(question[: match.start()].split()) <= _FACET_PLACE
 
 
+_ALSO_ASKED = re.compile(r"(?<=\?)\s+|\s*[,;]?\s+and\s+(?=(?:how|what|why|which|when|where|who|does|do|did|is|are|can)\b)", re.IGNORECASE)
+_QUESTION = 3
+
+
+def subquestions(question: str) -> tuple[str, ...]:
+    """The questions of a multi-part one ("How does X work, and what does it cost?"); empty where it is one question."""
+    parts = [part.strip(" ,;") for part in _ALSO_ASKED.split(question) if part.strip(" ,;?")]
+    whole = len(parts) > 1 and all(len(part.split()) >= _QUESTION and terms(part) for part in parts)
+    return tuple(parts) if whole else ()
+
+
 def facet_topic(question: Question) -> str:
     """What a question for surveys or data sets asks about, besides the kind of paper; empty where nothing else."""
     if question.facet is None:

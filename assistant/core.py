@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from assistant.analyse import Question, analyse, content_terms, facet_topic
+from assistant.analyse import Question, analyse, content_terms, facet_topic, subquestions
 from assistant.decide import calibration, refusal
 from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
+from assistant.llm import LanguageModel, ModelError, make_model
 from assistant.premise import denials
+from assistant.settings import Settings
+from assistant.templates import load_template
 from assistant.types import Answer, Evidence, Near, Reason
-from assistant.write.extractive import cite, compared, distinct, headline, members, named_first, quotes
+from assistant.verify import Verifier
+from assistant.write.checked import Checked
+from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
-from store.errors import StoreError
+from assistant.write.model import Prompt, Written, make_prompt, merged, write
+from store.embed import OnnxEmbedder, shipped_embedder
+from store.errors import StoreError, UserError
 from store.lexical import terms, word_terms
 from store.settings import StoreSettings
 from store.store import Store
@@ -24,6 +33,8 @@ _NEAREST = 3
 _CLOSE = 12
 _CLOSEST = 3
 _ROOM = 3
+_SHOWN = 16
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +56,27 @@ class Assistant:
         path: the store's folder.
         settings: how it embeds and where its vectors live.
         name: what answers call the store; ``sample`` for the bundled one.
+        model: who writes; by default the one the options name, which is none.
+        options: settings of models and prompts.
 
     Raises:
         StoreError: there is no store, or it is empty.
+        ModelError: the model that the options name cannot be had.
     """
 
-    def __init__(self, path: Path, settings: StoreSettings | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: StoreSettings | None = None,
+        *,
+        name: str | None = None,
+        model: LanguageModel | None = None,
+        options: Settings | None = None,
+    ) -> None:
         self.store = Store(path, settings)
         self.name = name or str(path)
+        self.options = options or Settings()
+        self.model = model if model is not None else make_model(self.options)
         if not self.store.ledger.counts()["entries"]:
             raise StoreError(f"{path}: the store is empty.", f"Fill it: assistant ingest FILE --store {path}")
 
@@ -77,16 +101,100 @@ class Assistant:
         return hits
 
     def ask(self, text: str, filters: Filters | None = None) -> Answer:
-        """Answer a question from the store.
+        """Answer a question from the store; where a model is configured it writes, and every sentence of it is checked.
+
+        Raises:
+            QuestionError: it cannot be asked.
+        """
+        return [answer for answer in self.stream(text, filters) if isinstance(answer, Answer)][-1]
+
+    def stream(self, text: str, filters: Filters | None = None) -> Iterator[Checked | Answer]:
+        """Answer a question bit by bit.
+
+        Yields:
+            Each sentence once it is found to hold, and at the end the whole answer.
 
         Raises:
             QuestionError: it cannot be asked.
         """
         began = time.perf_counter()
+        answer, evidence = self._found(text, filters)
+        if self.model is None or not evidence:
+            yield answer
+            return
+        written = Written()
+        model = self.model
+        try:
+            prompt = self._prompt(answer, evidence)
+            if self.options.max_cost is not None and prompt.cost > self.options.max_cost:
+                yield _with_note(
+                    answer,
+                    f"The model was not used: it may cost ${prompt.cost:.4f}, more than max_cost ${self.options.max_cost:.4f}.",
+                    began,
+                )
+                return
+            try:
+                yield from write(model, prompt, self.options, self._verifier, written)
+            except ModelError as error:
+                if not error.overflow:
+                    raise
+                prompt = self._prompt(answer, evidence, share=_HALF)
+                yield from write(model, prompt, self.options, self._verifier, written)
+        except UserError as error:
+            note = f"The model was not used: {error}" if not written.checked else f"The model broke off: {error}"
+            if not written.checked:
+                yield replace(_with_note(answer, note, began), usage=written.usage)
+                return
+            whole = merged(answer, written, model, prompt, began)
+            yield replace(whole, notes=(*whole.notes, note))
+            return
+        yield merged(answer, written, model, prompt, began)
+
+    def preview(self, text: str, filters: Filters | None = None) -> Prompt | None:
+        """What a model would be sent; nothing is sent. None where no model would be asked.
+
+        Raises:
+            QuestionError: it cannot be asked.
+            SettingsError: the window has no room for sources.
+        """
+        answer, evidence = self._found(text, filters)
+        return self._prompt(answer, evidence) if evidence else None
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        embedder = self.store.embedder
+        # Checking is done by the shipped embedder whatever the store uses: it gives words, and sends nothing.
+        return Verifier(embedder if isinstance(embedder, OnnxEmbedder) else shipped_embedder())
+
+    def _prompt(self, answer: Answer, evidence: Sequence[Evidence], share: float = 1.0) -> Prompt:
+        template = load_template(answer.mode, self.options.prompts)
+        entries = self.store.ledger.entries(list({e.entry for e in evidence}))
+        window = self.model.window if self.model else self.options.llm_window
+        return make_prompt(answer.question, answer.mode, evidence, entries, template, self.options, window, share)
+
+    def _shown_to_model(
+        self, question: Question, found: Sequence[Scored], evidence: Sequence[Evidence], within: Filtered | None
+    ) -> list[Evidence]:
+        """The sentences a model may cite, best first: more than are quoted without one, and for every part of a question."""
+        if question.mode != "answer":
+            return list(evidence)
+        ranked = rank_sentences(found, LEADERS)[:_SHOWN]
+        for part in subquestions(question.text):
+            of_part = gather(self.store, part, question, within=within)
+            ranked += [
+                e
+                for e in rank_sentences(of_part, LEADERS)[: _SHOWN // 2]
+                if not any((e.entry, e.start) == (r.entry, r.start) for r in ranked)
+            ]
+        return ranked
+
+    def _found(self, text: str, filters: Filters | None) -> tuple[Answer, list[Evidence]]:
+        """The answer without a model, and what a model may be shown; nothing where it has no part in the answer."""
+        began = time.perf_counter()
         question = analyse(text)
         within = self._within(filters)
         if question.everything:
-            return self._about_everything(question, within, began)
+            return self._about_everything(question, within, began), []
         about = _about(question)
         found = named_first(gather(self.store, about, question, within=within), question)
         reason, chance = self._refusal(found, about, question)
@@ -109,7 +217,7 @@ class Assistant:
         cited = {c.id for c in citations}
         nearest = [s.entry for s in found if s.entry.id not in cited][:_NEAREST]
         head = headline(question.mode, reason, len(claims), len(found), counts=question.counts)
-        return Answer(
+        answer = Answer(
             question=question.text,
             mode=question.mode,
             status="abstained" if refused else "answered",
@@ -127,6 +235,7 @@ class Assistant:
             terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),
         )
+        return answer, [] if reason else self._shown_to_model(question, found, evidence, within)
 
     def _refusal(self, found: list[Scored], about: str, question: Question) -> tuple[Reason | None, float]:
         if not found:
@@ -181,3 +290,7 @@ class Assistant:
 def _about(question: Question) -> str:
     """What to look for: a question's topic where it asks for papers."""
     return (facet_topic(question) or question.topic) if question.mode == "list" else question.text
+
+
+def _with_note(answer: Answer, note: str, began: float) -> Answer:
+    return replace(answer, notes=(*answer.notes, note), seconds=time.perf_counter() - began)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from assistant.llm.base import Usage
 from store.types import Provenance
 
 Status = Literal["answered", "abstained"]
@@ -53,6 +54,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """A sentence of a model that is not shown as it wrote it, and why."""
+
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Near:
     """An entry close to a question that the answer does not cite."""
 
@@ -65,7 +74,8 @@ class Near:
 class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 
-    ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
+    ``model`` and ``prompt`` (name and version) are None where no model wrote it; ``notes`` are lines for the reader, such as why the model was not used;
+    ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
     entry was chosen by: BM25, its standing and the features of :mod:`assistant.evidence`.
     """
 
@@ -85,14 +95,19 @@ class Answer:
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
     lacking: tuple[tuple[str, int], ...] = ()
+    model: str | None = None
+    prompt: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    removed: tuple[Removed, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The answer as the JSON contract has it."""
         data = asdict(self)
         for name in ("headline", "scores", "terms", "lacking"):
             del data[name]
-        usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0, "cost": 0.0}
         extra: dict[str, Any] = {"lacking": dict(self.lacking)} if self.lacking else {}
         if self.store == "sample":
             extra["note"] = "digests written for this program, not the papers' abstracts"
-        return {"schema": 1, **data, "removed": [], "model": None, "usage": usage, **extra}
+        return {"schema": 1, **data, **extra}

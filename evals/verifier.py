@@ -25,8 +25,7 @@ from evals.agreement import scifact_pairs
 from evals.cases import read_rows
 from evals.fit import logistic, shown
 from evals.loaders import load
-from store.embed import Embedder, load_embedder
-from store.settings import StoreSettings
+from store.embed import Embedder, shipped_embedder
 from store.store import Store
 
 _ALTERATIONS = Path(__file__).resolve().parent / "data" / "alterations.jsonl"
@@ -205,8 +204,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path)
     parser.add_argument("--write", action="store_true", help="write the fitted model")
     args = parser.parse_args()
-    embedder = load_embedder(StoreSettings())
-    verifier = Verifier(embedder)  # type: ignore[arg-type]
+    embedder = shipped_embedder()
+    verifier = Verifier(embedder)
 
     def features_of(found: Sequence[Pair]) -> list[dict[str, float]]:
         return [verifier.features(pair.sentence, pair.premise)[0] for pair in found]

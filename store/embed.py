@@ -235,6 +235,11 @@ def _cl100k() -> Any:
     return tiktoken.get_encoding("cl100k_base")
 
 
+def shipped_embedder() -> OnnxEmbedder:
+    """The embedder that comes with the program."""
+    return OnnxEmbedder(_MODELS / BUILTIN_EMBEDDER)
+
+
 def load_embedder(settings: StoreSettings) -> Embedder:
     """The embedder a store's settings name.
 
@@ -244,4 +249,4 @@ def load_embedder(settings: StoreSettings) -> Embedder:
     name = settings.embedder
     if ":" in name and not Path(name).exists():
         return LlamaIndexEmbedder(name, settings.embedder_options)
-    return OnnxEmbedder(_MODELS / BUILTIN_EMBEDDER if name == BUILTIN_EMBEDDER else Path(name))
+    return shipped_embedder() if name == BUILTIN_EMBEDDER else OnnxEmbedder(Path(name))

@@ -35,6 +35,14 @@ VenueOption = Annotated[str | None, typer.Option("--venue", help="Part of the ve
 SourceOption = Annotated[str | None, typer.Option("--source", help="Name of a file that was read; * and ? match.")]
 
 
+LlmOption = Annotated[
+    str | None,
+    typer.Option("--llm", metavar="MODEL", help="Who writes: NAME@URL, openai:NAME, ollama:NAME, FILE.gguf, module:Class, or none."),
+]
+TimeoutOption = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For a model's whole answer.")]
+CostOption = Annotated[float | None, typer.Option("--max-cost", metavar="DOLLARS", help="Ask no model where the answer may cost more.")]
+
+
 def _print_json(data: Any) -> None:
     print(json.dumps(data, ensure_ascii=False))
 
@@ -53,15 +61,18 @@ def _filters(year: str | None, author: str | None, venue: str | None, source: st
     return filters if filters else None
 
 
-def _assistant(option: Path | None) -> Any:
+def _assistant(option: Path | None, flags: dict[str, Any] | None = None) -> Any:
     from assistant.core import Assistant
+    from assistant.settings import configured
     from store.errors import StoreError
 
+    # Only questions ask a model; other commands must not need its key.
+    options = configured(flags or {}).settings if flags is not None else None
     where = store_path(option)
     path = existing(where)
     if path is not None:
         try:
-            opened = Assistant(path)
+            opened = Assistant(path, options=options)
             if waiting := opened.store.ledger.waiting():
                 print(
                     f"Note: {waiting} {_plural(waiting, 'entry')} not indexed yet, so answers may miss them. Finish with the same ingest again.",
@@ -77,7 +88,7 @@ def _assistant(option: Path | None) -> Any:
     if not sample.exists():
         print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
     sample_store(sample, bar())
-    return Assistant(sample, name="sample")
+    return Assistant(sample, name="sample", options=options)
 
 
 def _version(asked: bool) -> None:
@@ -112,6 +123,12 @@ def ask(
     as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page, quotes marked in their abstracts.")] = False,
     as_bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX of what is cited.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the citations as CSV.")] = False,
+    llm: LlmOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: CostOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what a model would be sent, its tokens and cost; send nothing.")
+    ] = False,
 ) -> None:
     """Answer a question, with citations.
 
@@ -120,6 +137,7 @@ def ask(
     from assistant.render.terminal import render
 
     filters = _filters(year, author, venue, source)
+    flags = {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}
     formats = [name for name, wanted in zip(_FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
     if len(formats) > 1:
         raise SettingsError(f"{' and '.join(formats)} cannot go together.", "Choose one format.")
@@ -128,13 +146,19 @@ def ask(
             raise SettingsError("A question and --batch were both given.", "Put the question into the file, or leave --batch out.")
         if formats and not as_json:
             raise SettingsError(f"--batch prints text or JSON, not {formats[0]}.", "Use --json, or ask one question at a time.")
-        _ask_batch(batch, store, filters, as_json)
+        _ask_batch(batch, store, filters, as_json, flags)
         return
     if question is None:
         raise QuestionError("No question was given.", 'For example: ask "what papers study grokking?"')
     text = sys.stdin.read() if question == "-" else question
-    assistant = _assistant(store)
-    answer = assistant.ask(text, filters)
+    assistant = _assistant(store, flags)
+    if dry_run:
+        _preview(assistant, text, filters, as_json)
+        return
+    if assistant.model is not None and not formats and sys.stdout.isatty():
+        answer = _streamed(assistant, text, filters)
+    else:
+        answer = assistant.ask(text, filters)
     if as_json:
         _print_json(answer.as_json())
         return
@@ -152,6 +176,45 @@ def ask(
     print(render(answer, width=_width(), color=color, explain=explain), end="")
 
 
+def _preview(assistant: Any, text: str, filters: Filters | None, as_json: bool) -> None:
+    prompt = assistant.preview(text, filters)
+    if as_json:
+        sent = [dataclasses.asdict(m) for m in prompt.messages] if prompt else []
+        _print_json(
+            {"schema": 1, "messages": sent, "prompt_tokens": prompt.tokens if prompt else 0, "max_cost": prompt.cost if prompt else 0.0}
+        )
+        return
+    if prompt is None:
+        print("Nothing would be sent: the answer needs no model.")
+        return
+    print("\n\n".join(f"--- {m.role}\n{m.content}" for m in prompt.messages))
+    name = f"{assistant.model.name} ({assistant.model.place})" if assistant.model else "no model is configured"
+    settings = assistant.options
+    print(
+        f"\n{name}; prompt {prompt.template.name} {prompt.template.version}: {prompt.tokens:,} tokens, at most {settings.llm_max_tokens:,} more for the answer; at most ${prompt.cost:.4f}",
+        file=sys.stderr,
+    )
+
+
+def _streamed(assistant: Any, text: str, filters: Filters | None) -> Any:
+    """The answer; each sentence is shown on the terminal once it is found to hold, until the whole answer takes its place."""
+    from assistant.render.terminal import safe
+    from assistant.write.checked import Checked
+
+    shown = 0
+    answer = None
+    for one in assistant.stream(text, filters):
+        if isinstance(one, Checked):
+            line = safe(one.text)
+            print(line, file=sys.stderr, flush=True)
+            shown += -(-len(line) // max(1, _width()))
+        else:
+            answer = one
+    if shown and sys.stderr.isatty():
+        print(f"\x1b[{shown}A\x1b[J", end="", file=sys.stderr, flush=True)
+    return answer
+
+
 def _width() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
@@ -160,7 +223,7 @@ def _plural(count: int, noun: str) -> str:
     return noun if count == 1 else f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
 
 
-def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json: bool) -> None:
+def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json: bool, flags: dict[str, Any]) -> None:
     from assistant.render.terminal import render
 
     try:
@@ -169,7 +232,7 @@ def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json
         raise SettingsError(f"{batch}: cannot be read ({error.strerror}).", "Give a UTF-8 file with one question a line.") from None
     if not any(line.strip() for line in lines):
         raise SettingsError(f"{batch}: no question in this file.", "Write one question, or one JSON object, a line.")
-    assistant = _assistant(store)
+    assistant = _assistant(store, flags)
     failed = False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -314,15 +377,102 @@ def forget(name: str, store: StoreOption = None) -> None:
 
 @app.command()
 def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Say what the store holds. Nothing is sent anywhere: no model and no remote embedder is configured."""
+    """Say what the store holds, and what is sent where."""
+    from assistant.settings import configured
+
     assistant = _assistant(store)
+    settings = configured().settings
+    sent = "nothing is sent anywhere" if _stays(settings.llm) else f"questions and sentences of abstracts go to {settings.llm}"
     counts = assistant.store.ledger.counts()
     if as_json:
-        _print_json({"schema": 1, "store": assistant.name, **counts, "embedder": assistant.store.ledger.meta("embedder")})
+        _print_json(
+            {
+                "schema": 1,
+                "store": assistant.name,
+                **counts,
+                "embedder": assistant.store.ledger.meta("embedder"),
+                "model": settings.llm,
+                "network": sent,
+            }
+        )
         return
     print(f"store: {assistant.name}")
     print("\n".join(f"{name}: {number}" for name, number in counts.items()))
-    print(f"embedder: {assistant.store.ledger.meta('embedder')}\nnetwork: nothing is sent anywhere")
+    print(f"embedder: {assistant.store.ledger.meta('embedder')}\nmodel: {settings.llm}\nnetwork: {sent}")
+
+
+def _stays(llm: str) -> bool:
+    """Whether a model's name means that nothing leaves this machine."""
+    return llm.strip().lower() in ("", "none") or llm.endswith(".gguf")
+
+
+config_app = typer.Typer(help="Settings: flags come before ASSISTANT_NAME in the environment, that before the file.", no_args_is_help=True)
+prompts_app = typer.Typer(help="The prompts a model is sent.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(prompts_app, name="prompts")
+
+
+@config_app.command("set")
+def config_set(name: str, value: str) -> None:
+    """Set a value: assistant config set llm ollama:llama3.2"""
+    from assistant.settings import change
+
+    print(f"{change(name, value)}: {name} is set.")
+
+
+@config_app.command("unset")
+def config_unset(name: str) -> None:
+    """Take a value out of the file."""
+    from assistant.settings import change
+
+    print(f"{change(name, None)}: {name} is taken out.")
+
+
+@config_app.command("list")
+def config_list(as_json: JsonOption = False) -> None:
+    """Every setting, its value and where that is from."""
+    from assistant.settings import configured, settings_path
+
+    found = configured()
+    values = found.settings.model_dump()
+    if as_json:
+        _print_json(
+            {"schema": 1, "file": str(settings_path()), "settings": {n: {"value": v, "from": found.origins[n]} for n, v in values.items()}}
+        )
+        return
+    print(f"file: {settings_path()}")
+    print("\n".join(f"{name} = {value!r} ({found.origins[name]})" for name, value in values.items()))
+
+
+@config_app.command("key")
+def config_key() -> None:
+    """Keep a model's key, typed or piped, in a file only you can read."""
+    from assistant.settings import keep_key
+
+    key = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Key", hide_input=True, err=True)
+    print(f"{keep_key(key)}: the key is kept; llm_key_file names it.")
+
+
+@prompts_app.command("list")
+def prompts_list() -> None:
+    """Names, versions and where each is from."""
+    from assistant.settings import configured
+    from assistant.templates import load_template, names
+
+    folder = configured().settings.prompts
+    for name in names():
+        template = load_template(name, folder)
+        print(f"{name} {template.version} ({template.source})")
+
+
+@prompts_app.command("show")
+def prompts_show(name: str) -> None:
+    """Print a prompt; save it as NAME.md in your own folder to change it (assistant config set prompts FOLDER)."""
+    from assistant.settings import configured
+    from assistant.templates import load_template
+
+    template = load_template(name, configured().settings.prompts)
+    print(f"---\nname: {name}\nversion: {template.version}\nvariables: {', '.join(sorted(template.variables))}\n---\n{template.body}")
 
 
 @app.command()

@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 
 from assistant.core import SAMPLE_NOTE
-from assistant.render.terminal import safe
+from assistant.render.terminal import paragraphs, safe
 from assistant.types import Answer
 from store.types import Entry
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|!])")
+# Marks such as [1] stay as they are.
+_MARKDOWN_TEXT = re.compile(r"([\\`*_<>#|!]|\[(?!\d+\])|(?<!\d)\])")
 _LATEX = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
@@ -29,9 +31,12 @@ def markdown(answer: Answer) -> str:
         lines += [plain(answer.headline), ""]
     if answer.status == "abstained":
         lines += ["Nearest entries:", "", *(f"- {plain(e.title or e.id)}" for e in answer.nearest)]
+    if any(claim.support != "quoted" for claim in answer.claims):
+        lines += [line for paragraph in paragraphs(answer) for line in (_MARKDOWN_TEXT.sub(r"\\\1", paragraph), "")]
     for citation in answer.citations:
         places = ", ".join(plain(str(p)) for p in citation.provenance)
         lines += [f"**[{citation.n}] {plain(citation.title or 'Untitled')}** ({places})", "", f"> {plain(citation.quote)}", ""]
+    lines += [plain(note) for note in answer.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
 from assistant.core import SAMPLE_NOTE
-from assistant.render.terminal import safe
+from assistant.render.terminal import paragraphs, safe
 from assistant.types import Answer, Citation
 from store.types import Entry
 
@@ -43,12 +44,15 @@ def page(answer: Answer, entries: Mapping[str, Entry]) -> str:
     body = [f"<h1>{_text(answer.question)}</h1>"]
     body += [f'<p class="note">{_text(SAMPLE_NOTE)}</p>'] if sample else []
     body += [f'<p class="head">{_text(answer.headline)}</p>'] if answer.headline else []
+    if any(claim.support != "quoted" for claim in answer.claims):
+        body += [f"<p>{_linked(paragraph)}</p>" for paragraph in paragraphs(answer)]
     body += [_source(cited, entries[cited[0].id], sample) for cited in rows.values()]
     if answer.status == "abstained" and answer.nearest:
         near = "".join(
             f'<li>{_text(e.title or e.id)} <span class="where">{_text(_places(e.provenance))}</span></li>' for e in answer.nearest
         )
         body.append(f"<section><h2>Nearest entries</h2><ul>{near}</ul></section>")
+    body += [f'<p class="note">{_text(note)}</p>' for note in answer.notes]
     body += [
         f'<p class="note">{number} entries have no {_text(field)} and were left out.</p>' for field, number in answer.lacking if number
     ]
@@ -87,6 +91,11 @@ def _inner(text: str) -> str:
     """Escaped text that keeps the white space at its ends."""
     lead, tail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :] if text.strip() else ""
     return f"{' ' if lead else ''}{_text(text)}{' ' if tail else ''}"
+
+
+def _linked(text: str) -> str:
+    """Text whose [n] lead to their source on the page."""
+    return re.sub(r"\[(\d+)\]", r'<a href="#source-\1">[\1]</a>', _text(text))
 
 
 def _places(provenance: Sequence[object]) -> str:

@@ -34,9 +34,9 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
     def style(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
-    def quote(citation: Citation, score: float) -> str:
+    def quote(citation: Citation, score: float | None) -> str:
         body = textwrap.fill(
-            f"“{safe(citation.quote)}”" + (f" (score {score:.2f})" if explain else ""),
+            f"“{safe(citation.quote)}”" + (f" (score {score:.2f})" if explain and score is not None else ""),
             width,
             initial_indent="    ",
             subsequent_indent="    ",
@@ -44,6 +44,7 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
         )
         return emphasise(body, answer.terms) if color else body
 
+    prose = any(claim.support != "quoted" for claim in answer.claims)
     lines: list[str] = [style(SAMPLE_NOTE, "2"), ""] if answer.store == "sample" else []
     if answer.headline:
         lines += [*textwrap.wrap(answer.headline, width), ""]
@@ -52,20 +53,54 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
             lines.append("Nearest entries:")
             lines += [textwrap.fill(f"- {safe(e.title or e.id)}", width, subsequent_indent="  ") for e in answer.nearest]
     else:
+        if prose:
+            lines += [textwrap.fill(paragraph, width, break_on_hyphens=False) + "\n" for paragraph in paragraphs(answer)]
+            lines.append(style("Sources", "1"))
         for n in dict.fromkeys(c.n for c in answer.citations):
-            pairs = [(claim, c) for claim, c in zip(answer.claims, answer.citations, strict=True) if c.n == n]
-            first = pairs[0][1]
+            scores = scores_of(answer)
+            of_entry = [c for c in answer.citations if c.n == n]
+            first = of_entry[0]
             title = textwrap.fill(f"[{n}] {safe(first.title or 'Untitled')}", width, subsequent_indent="    ")
             lines += [style(title, "1"), style("    " + ", ".join(safe(str(p)) for p in first.provenance), "2")]
             if explain:
                 shown = ", ".join(f"{name} {value:.2f}" for name, value in answer.scores.get(first.id, {}).items())
                 lines.append(textwrap.fill(shown, width, initial_indent="    ", subsequent_indent="    "))
-            for claim, citation in pairs:
-                lines += [quote(citation, claim.score), ""]
+            for citation in of_entry:
+                lines += [quote(citation, scores.get((n, citation.quote))), ""]
+    lines += [textwrap.fill(safe(note), width) for note in answer.notes]
     if explain:
+        lines += [textwrap.fill(f"removed: {safe(one.text)} ({safe(one.why)})", width, subsequent_indent="  ") for one in answer.removed]
+        if answer.model:
+            used = answer.usage
+            lines.append(
+                f"written by {safe(answer.model)}, prompt {answer.prompt}: {used.prompt_tokens} + {used.completion_tokens} tokens, {used.calls} calls, ${used.cost:.4f}"
+            )
         lines.append(f"probability that the corpus answers this: {answer.confidence:.2f}")
     lines += [f"{number} entries have no {field} and were left out." for field, number in answer.lacking if number]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def paragraphs(answer: Answer) -> list[str]:
+    """What a model wrote, each sentence with its [n]; quotes in its place stand in paragraphs of their own.
+
+    Quotes that only complete a set are not among them: they stand with their source.
+    """
+    found: list[list[str]] = [[]]
+    last_written = max((i for i, c in enumerate(answer.claims) if c.support != "quoted"), default=-1)
+    for place, claim in enumerate(answer.claims):
+        marks = "".join(f" [{n}]" for n in claim.citations)
+        text = safe(claim.text)
+        if claim.support != "quoted":
+            stop = text[-1:] if text[-1:] in ".!?" else "."
+            found[-1].append(f"{text.rstrip('.!?')}{marks}{stop}")
+        elif place < last_written or answer.mode == "answer":
+            found += [[f"“{text}”{marks}"], []]
+    return [" ".join(part) for part in found if part]
+
+
+def scores_of(answer: Answer) -> dict[tuple[int, str], float]:
+    """Scores of quoted claims, by number and quote."""
+    return {(claim.citations[0], claim.text): claim.score for claim in answer.claims if claim.support == "quoted" and claim.citations}
 
 
 def results(hits: Sequence[SearchHit], *, width: int = 80) -> str:
