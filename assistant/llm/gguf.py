@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import queue
 import secrets
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from assistant.llm.base import Message, ModelError, Piece
+
+# Seconds to wait for a model to stop; it looks up between two tokens.
+_END = 20.0
 
 
 class GgufModel:
@@ -33,6 +37,7 @@ class GgufModel:
         self._path = path
         self._server: Any = None
         self._lock = threading.Lock()
+        self._running: dict[threading.Thread, threading.Event] = {}
         try:
             with path.open("rb") as file:
                 magic = file.read(4)
@@ -58,8 +63,12 @@ class GgufModel:
                 pieces.put(None)
             except BaseException as error:
                 pieces.put(error)
+            finally:
+                self._running.pop(threading.current_thread(), None)
 
-        threading.Thread(target=work, daemon=True).start()
+        thread = threading.Thread(target=work, daemon=True)
+        self._running[thread] = stopped
+        thread.start()
         try:
             while (chunk := pieces.get()) is not None:
                 if isinstance(chunk, ModelError):
@@ -69,6 +78,13 @@ class GgufModel:
                 yield self._piece(chunk)
         finally:
             stopped.set()
+
+    def close(self) -> None:
+        """Stop writing and let go of the file. A thread of the model that outlived the program would end it with an error."""
+        for thread, stopped in list(self._running.items()):
+            stopped.set()
+            thread.join(_END)
+        self._server = None
 
     def _piece(self, chunk: str) -> Piece:
         data = json.loads(chunk)
@@ -97,6 +113,7 @@ class GgufModel:
             parameters.verbosity = -1
             try:
                 self._server = xllamacpp.Server(parameters)
+                atexit.register(self.close)
             except Exception as error:
                 raise ModelError(f"{self._path}: the model cannot be loaded ({error}).", "Is the file whole?") from None
         return self._server

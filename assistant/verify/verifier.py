@@ -74,19 +74,20 @@ class Verifier:
     def __init__(self, embedder: WordEmbedder) -> None:
         self._words = Words(embedder)
 
-    def verify(self, sentence: str, premise: Premise) -> Verdict:
+    def verify(self, sentence: str, premise: Premise, *, strictly: bool = False) -> Verdict:
         """Judge one sentence.
 
         Args:
             sentence: a claim, without citation marks.
             premise: all that it cites.
+            strictly: nobody cited the premise, it was searched for: more must speak for it, since of many premises one fits by chance.
         """
         features, why = self.features(sentence, premise)
         model = _model()
         score = model.intercept + sum(weight * features[name] for name, weight in model.weights.items())
         probability = 1 / (1 + math.exp(-max(-50.0, min(50.0, score))))
         hard = any(features[name] > 0 for name in self.hard)
-        supported = not hard and probability >= model.threshold
+        supported = not hard and probability >= (model.strict if strictly else model.threshold)
         return Verdict(supported, 0.0 if hard else probability, () if supported else why or ("its words go beyond the evidence",), features)
 
     def features(self, sentence: str, premise: Premise) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -169,9 +170,10 @@ class _Model:
     weights: Mapping[str, float]
     intercept: float
     threshold: float
+    strict: float
 
 
 @lru_cache(maxsize=1)
 def _model() -> _Model:
     data = json.loads(files("assistant.verify").joinpath("verifier.json").read_text(encoding="utf-8"))
-    return _Model(data["weights"], data["intercept"], data["threshold"])
+    return _Model(data["weights"], data["intercept"], data["threshold"], data["strict"])

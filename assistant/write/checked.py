@@ -14,6 +14,7 @@ from assistant.write.sources import Source
 from store.lexical import terms
 
 _TRIED = 4
+_CIRCLES = 3
 _SAME = 0.8
 _FEWEST_WORDS = 2
 _DONE = "no answer"
@@ -49,6 +50,8 @@ def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier
     """
     said: list[frozenset[str]] = []
     quoted: set[str] = set()
+    removed: list[frozenset[str]] = []
+    repeats = 0
     for draft in drafts:
         words = frozenset(terms(draft.text))
         if draft.text.lower().strip(" .!") == _DONE:
@@ -57,11 +60,18 @@ def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier
         if what := harm(draft.text):
             yield Removed(draft.text, what)
             continue
+        if not draft.finished:
+            yield Removed(draft.text, "it is unfinished")
+            continue
         if len(words) < _FEWEST_WORDS:
             yield Removed(draft.text, "it says nothing")
             continue
-        if any(len(words & other) >= _SAME * len(words | other) for other in said):
+        if any(len(words & other) >= _SAME * len(words | other) for other in [*said, *removed]):
             yield Removed(draft.text, "it repeats an earlier sentence")
+            repeats += 1
+            # A model that has begun to go round in circles does not stop by itself.
+            if repeats == _CIRCLES:
+                return
             continue
         found = _supported(draft, sources, verifier)
         if isinstance(found, Checked):
@@ -71,6 +81,7 @@ def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier
         why = found.why[0] if found.why else "nothing bears it out"
         instead = next((s for s in draft.cited if s.key not in quoted), None)
         if instead is None:
+            removed.append(words)
             yield Removed(draft.text, why)
             continue
         quoted.add(instead.key)
@@ -94,7 +105,7 @@ def _supported(draft: Draft, sources: Sequence[Source], verifier: Verifier) -> C
     near = sorted(sources, key=lambda s: -len(words & set(terms(s.evidence.quote))))[:_TRIED]
     of_paper = [s for s in near if near and s.number == near[0].number]
     for tried in [[s] for s in near] + ([of_paper] if len(of_paper) > 1 else []):
-        again = verifier.verify(draft.text, premise(tried))
+        again = verifier.verify(draft.text, premise(tried), strictly=True)
         if again.supported:
             return Checked(draft.text, tuple(tried), "repaired", again.probability)
     return verdict

@@ -11,6 +11,7 @@ from store.sentences import split_sentences
 
 _GROUP = re.compile(r"[\[(【]([^\[\]()【】]{1,120})[\])】]")
 _LEAD = re.compile(r"\s*(?:[\[(【][^\[\]()【】]{1,120}[\])】][\s.,;]*)+")
+_ENDS = ".!?\"”’)'"
 _OPENS = ("", "[", "(", "【")
 _SPLIT = re.compile(r"[\s,;&|/]+")
 _FILLER = {
@@ -53,11 +54,13 @@ class Draft:
         text: without citation marks.
         cited: the sources it cites, in order.
         unknown: citations that name no source.
+        finished: it ends as a sentence does.
     """
 
     text: str
     cited: tuple[Source, ...]
     unknown: tuple[str, ...]
+    finished: bool = True
 
 
 def drafts(pieces: Iterable[str], sources: Sequence[Source]) -> Iterator[Draft]:
@@ -145,4 +148,4 @@ def _read(text: str, sources: Sequence[Source]) -> Iterator[Draft]:
     bare = re.sub(r"\s+([.,;:?!])", r"\1", " ".join(bare.split())).strip(" ,;")
     bare = re.sub(r"([.!?])(?:\s*[.,])+$", r"\1", bare)
     if any(ch.isalnum() for ch in bare):
-        yield Draft(bare[:1].upper() + bare[1:], tuple(cited.values()), tuple(unknown))
+        yield Draft(bare[:1].upper() + bare[1:], tuple(cited.values()), tuple(unknown), finished=bool(cited) or bare[-1] in _ENDS)
