@@ -34,7 +34,6 @@ _CLOSE = 12
 _CLOSEST = 3
 _ROOM = 3
 _SHOWN = 16
-_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class Assistant:
             except ModelError as error:
                 if not error.overflow:
                     raise
-                prompt = self._prompt(answer, evidence, share=_HALF)
+                prompt = self._prompt(answer, evidence, most=prompt.tokens // 2)
                 yield from write(model, prompt, self.options, self._verifier, written)
         except UserError as error:
             note = f"The model was not used: {error}" if not written.checked else f"The model broke off: {error}"
@@ -166,11 +165,11 @@ class Assistant:
         # Checking is done by the shipped embedder whatever the store uses: it gives words, and sends nothing.
         return Verifier(embedder if isinstance(embedder, OnnxEmbedder) else shipped_embedder())
 
-    def _prompt(self, answer: Answer, evidence: Sequence[Evidence], share: float = 1.0) -> Prompt:
+    def _prompt(self, answer: Answer, evidence: Sequence[Evidence], most: int | None = None) -> Prompt:
         template = load_template(answer.mode, self.options.prompts)
         entries = self.store.ledger.entries(list({e.entry for e in evidence}))
         window = self.model.window if self.model else self.options.llm_window
-        return make_prompt(answer.question, answer.mode, evidence, entries, template, self.options, window, share)
+        return make_prompt(answer.question, answer.mode, evidence, entries, template, self.options, window, most)
 
     def _shown_to_model(
         self, question: Question, found: Sequence[Scored], evidence: Sequence[Evidence], within: Filtered | None

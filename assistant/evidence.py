@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from assistant.abbreviations import expanded_terms
 from assistant.analyse import Question, content_terms
+from assistant.hostile import gives_orders
 from assistant.types import Evidence
 from store.lexical import terms
 from store.retrieve import POOL, Candidate, retrieve, standardise
@@ -36,6 +37,8 @@ STATES = re.compile(
     r"establish|present|achiev|indicate|adds?|corrects?|comput)",
     re.IGNORECASE,
 )
+# A sentence that speaks to a program is no evidence for a reader.
+_ORDER = 1.0
 # What is wrong with what exists is said early, and in these words.
 _PROBLEM = 0.1
 _TROUBLED = re.compile(
@@ -144,7 +147,8 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
 @lru_cache(maxsize=20_000)
 def _manner(sentence: str) -> float:
     """What a sentence's own words add, whatever is asked."""
-    return _STATED * (STATES.search(sentence) is not None) - _POINTER * (_POINTS.search(sentence) is not None)
+    pointer = _POINTER * (_POINTS.search(sentence) is not None)
+    return _STATED * (STATES.search(sentence) is not None) - pointer - _ORDER * gives_orders(sentence)
 
 
 @lru_cache(maxsize=20_000)

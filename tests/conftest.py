@@ -46,6 +46,16 @@ def corpus(corpus_store: Path) -> Iterator[Assistant]:
     assistant.close()
 
 
+@pytest.fixture(scope="session")
+def digest_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the bundled sample."""
+    from assistant.sample import sample_store
+
+    path = tmp_path_factory.mktemp("digests") / "store"
+    sample_store(path)
+    return path
+
+
 @pytest.fixture
 def browser_dom(tmp_path: Path) -> Callable[[Path], str]:
     """The document that Chromium makes of a page."""

@@ -13,6 +13,8 @@ from assistant.types import Answer
 from store.types import Entry
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|!])")
+# What a reader of Markdown may make a link of by itself.
+_AUTOLINK = re.compile(r"(?<=\w)(?:://|@)|(?<=www)\.", re.IGNORECASE)
 # Marks such as [1] stay as they are.
 _MARKDOWN_TEXT = re.compile(r"([\\`*_<>#|!]|\[(?!\d+\])|(?<!\d)\])")
 _LATEX = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -22,7 +24,7 @@ def markdown(answer: Answer) -> str:
     """An answer as Markdown; nothing in a title or quote can become markup."""
 
     def plain(text: str) -> str:
-        return _MARKDOWN.sub(r"\\\1", safe(text))
+        return _AUTOLINK.sub(r"\\\g<0>", _MARKDOWN.sub(r"\\\1", safe(text)))
 
     lines = [f"# {plain(answer.question)}", ""]
     if answer.store == "sample":
@@ -32,7 +34,9 @@ def markdown(answer: Answer) -> str:
     if answer.status == "abstained":
         lines += ["Nearest entries:", "", *(f"- {plain(e.title or e.id)}" for e in answer.nearest)]
     if any(claim.support != "quoted" for claim in answer.claims):
-        lines += [line for paragraph in paragraphs(answer) for line in (_MARKDOWN_TEXT.sub(r"\\\1", paragraph), "")]
+        lines += [
+            line for paragraph in paragraphs(answer) for line in (_AUTOLINK.sub(r"\\\g<0>", _MARKDOWN_TEXT.sub(r"\\\1", paragraph)), "")
+        ]
     for citation in answer.citations:
         places = ", ".join(plain(str(p)) for p in citation.provenance)
         lines += [f"**[{citation.n}] {plain(citation.title or 'Untitled')}** ({places})", "", f"> {plain(citation.quote)}", ""]

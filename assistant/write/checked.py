@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.hostile import harm
 from assistant.types import Removed
 from assistant.verify import Premise, Verdict, Verifier
 from assistant.write.draft import Draft
-from assistant.write.hostile import harm
 from assistant.write.sources import Source
 from store.lexical import terms
 

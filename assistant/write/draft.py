@@ -11,6 +11,7 @@ from store.sentences import split_sentences
 
 _GROUP = re.compile(r"[\[(【]([^\[\]()【】]{1,120})[\])】]")
 _LEAD = re.compile(r"\s*(?:[\[(【][^\[\]()【】]{1,120}[\])】][\s.,;]*)+")
+_BREAKS = ".!?\n[(【 "
 _ENDS = ".!?\"”’)'"
 _OPENS = ("", "[", "(", "【")
 _SPLIT = re.compile(r"[\s,;&|/]+")
@@ -40,7 +41,9 @@ _PROSE_KEY = re.compile(
     re.IGNORECASE,
 )
 _PROSE_NUMBER = re.compile(r"\b(?:according to\s+)?(?:sources?|papers?)\s+#?(\d{1,2})\b,?", re.IGNORECASE)
-_MARKER = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)](?=\s+[A-Z\"“]))\s*")
+_MARKER = re.compile(r"^\s*[-*•#>]+\s*")
+_NUMBERED = re.compile(r"^\s*\d{1,2}[.)]\s+")
+_GLUED = re.compile(r"([.!?])([\[【(])")
 _BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 # A reply without an end is cut here.
 MOST = 20_000
@@ -70,28 +73,28 @@ def drafts(pieces: Iterable[str], sources: Sequence[Source]) -> Iterator[Draft]:
         pieces: the model's text, in parts.
         sources: what it was shown.
     """
-    buffer = ""
-    read = 0
+    text = ""
+    done = 0
     for piece in pieces:
-        buffer += piece
-        read += len(piece)
-        *whole, last = _sentences(buffer)
-        # What comes next may be the citation of the sentence before.
-        if whole and last.lstrip()[:1] in _OPENS:
-            last = f"{whole.pop()} {last}"
-        buffer = last + buffer[len(buffer.rstrip()) :] if last.strip() else last
-        for text in whole:
-            yield from _read(text, sources)
-        if read > MOST:
-            return
-    for text in _sentences(buffer):
-        yield from _read(text, sources)
+        text += piece
+        if any(ch in _BREAKS for ch in piece):
+            found = _sentences(text)
+            # The last may go on, and what follows may be the citation of the one before.
+            sure = len(found) - (2 if found[-1].lstrip()[:1] in _OPENS else 1)
+            for sentence in found[done:sure]:
+                yield from _read(sentence, sources)
+            done = max(done, sure)
+        if len(text) > MOST:
+            break
+    for sentence in _sentences(text)[done:]:
+        yield from _read(sentence, sources)
 
 
 def _sentences(text: str) -> list[str]:
     """Sentences, the last perhaps unfinished. A citation after a full stop goes with the sentence before it, unless that has one."""
     found: list[str] = []
-    for line in re.split(r"(?<=\n)", text):
+    for raw in re.split(r"(?<=\n)", text):
+        line = _GLUED.sub(r"\1 \2", _NUMBERED.sub("", raw))
         for span in split_sentences(line):
             part = line[span.start : span.end]
             lead = _LEAD.match(part)
@@ -143,7 +146,7 @@ def _read(text: str, sources: Sequence[Source]) -> Iterator[Draft]:
         cite(match.group(1))
         return " "
 
-    bare = _GROUP.sub(group, _BOLD.sub(r"\2", _MARKER.sub("", text)))
+    bare = _GROUP.sub(group, _MARKER.sub("", _BOLD.sub(r"\2", text)))
     bare = _PROSE_NUMBER.sub(prose, _PROSE_KEY.sub(prose, bare))
     bare = re.sub(r"\s+([.,;:?!])", r"\1", " ".join(bare.split())).strip(" ,;")
     bare = re.sub(r"([.!?])(?:\s*[.,])+$", r"\1", bare)

@@ -59,7 +59,7 @@ def make_prompt(
     template: Template,
     settings: ModelSettings,
     window: int,
-    share: float = 1.0,
+    most: int | None = None,
 ) -> Prompt:
     """The prompt for a question, packed to the model's window.
 
@@ -71,7 +71,7 @@ def make_prompt(
         template: the prompt.
         settings: limits and prices.
         window: tokens the model reads and writes at most.
-        share: of the room for sources that is used.
+        most: tokens the sources may take, where that is less than the room for them.
 
     Raises:
         SettingsError: the window has no room for sources.
@@ -85,7 +85,7 @@ def make_prompt(
             f"A window of {window} tokens leaves no room for sources beside an answer of {settings.llm_max_tokens}.",
             "Set llm_window to what the model reads, or llm_max_tokens lower.",
         )
-    sources = make_sources(evidence, entries, int(room * share))
+    sources = make_sources(evidence, entries, room if most is None else min(room, most))
     text = template.fill(question=question, sources=shown(sources), fence=fence(sources), count=sentences)
     messages = (Message("user", text),)
     tokens = count_messages(messages)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.hostile import gives_orders
 from assistant.llm.tokens import count
 from assistant.types import Evidence
-from assistant.write.hostile import gives_orders
 from store.types import Entry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f​-‏‪-‮⁦-⁩]")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|preceding|all|any|these|your|the)\b.{0,30}\b(?:instructions?|prompts?|rules?|directions?|messages?|context|guidelines)\b"
+    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|preceding|all|any|these|your)\b.{0,30}\b(?:instructions?|prompts?|rules?|directions?|messages?|context|guidelines)\b"
+    r"|\b(?:ignore|disregard|forget|override|bypass)\b.{0,60}\b(?:instructions?|prompts?|rules?|messages?|context|guidelines)\s+(?:above|before|you (?:were|have been) given)\b"
     r"|\b(?:system|developer|hidden) (?:prompt|message|instruction)s?\b|\byou (?:are now|must now|will now|have to now)\b|\bnew instructions?\b|\b(?:reveal|print|repeat|output|leak|send|exfiltrate)\b.{0,40}\b(?:prompt|instructions?|"
     r"secrets?|passwords?|api keys?|credentials|conversation)\b|\bas an ai\b|\bjailbreak\b|\bact as\b.{0,20}\b(?:if|an?|the)\b.{0,30}\b(?:assistant|admin|root|user|model)\b|<\|?(?:im_start|im_end|system|assistant|user|endoftext)\b"
     r"|\[/?(?:INST|SYS)\]|<<SYS>>|\b(?:assistant|system|user)\s*:\s*\S|\btool_?calls?\b|\bfunction_?calls?\b|\b(?:respond|reply|answer|say) (?:only )?(?:with|that)\b.{0,60}[\"'“‘]"
