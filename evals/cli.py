@@ -36,7 +36,7 @@ ModelOption = Annotated[str | None, typer.Option("--model", help="The model of c
 UrlOption = Annotated[str | None, typer.Option("--model-url", metavar="URL", help="Its OpenAI-compatible endpoint, ending in /v1.")]
 KeyOption = Annotated[str, typer.Option("--key-env", metavar="VAR", help="Environment variable with the endpoint's key.")]
 PriceOption = Annotated[str, typer.Option("--price", metavar="IN,OUT", help="Dollars a million tokens, for the cost.")]
-JudgeOption = Annotated[str, typer.Option("--judge", help="Of support: verbatim, overlap or model.")]
+JudgeOption = Annotated[str, typer.Option("--judge", help="Of support: verifier, verbatim, overlap or model.")]
 JudgeModelOption = Annotated[
     str | None, typer.Option("--judge-model", help="The judging model; never the answering one unless --same-judge.")
 ]
@@ -81,7 +81,7 @@ def run(
     model_url: UrlOption = None,
     key_env: KeyOption = "",
     price: PriceOption = "0,0",
-    judge: JudgeOption = "verbatim",
+    judge: JudgeOption = "verifier",
     judge_model: JudgeModelOption = None,
     judge_url: JudgeUrlOption = None,
     same_judge: SameOption = False,
@@ -274,14 +274,16 @@ def _use_model(settings: ModelSettings) -> None:
 
 def _judge(kind: str, name: str | None, url: str | None, key_env: str, price: str, answering: str | None, same: bool) -> Judge:
     from evals.cases import DataError
-    from evals.judges import OverlapJudge, VerbatimJudge
+    from evals.judges import OverlapJudge, VerbatimJudge, VerifierJudge
     from evals.model_judge import ModelJudge
 
     if kind == "model":
         return ModelJudge(_model(name, url, key_env, price, "--judge-model"), answering, same=same)
-    if kind not in ("verbatim", "overlap"):
-        raise DataError(f"{kind}: no judge of that name.", "Choose verbatim, overlap or model.")
-    return OverlapJudge() if kind == "overlap" else VerbatimJudge()
+    own = {"verifier": VerifierJudge, "overlap": OverlapJudge, "verbatim": VerbatimJudge}
+    if kind not in own:
+        raise DataError(f"{kind}: no judge of that name.", "Choose verifier, verbatim, overlap or model.")
+    judge: Judge = own[kind]()
+    return judge
 
 
 def _show_cost(bare: Sequence[ScoredCase], judge: Judge | None, ask: bool) -> None:
@@ -306,7 +308,7 @@ def _show_cost(bare: Sequence[ScoredCase], judge: Judge | None, ask: bool) -> No
 @app.command("agreement")
 def agreement_(
     folder: Annotated[Path, typer.Argument(metavar="SCIFACT", help="SciFact's folder: its labels are people's verdicts.")],
-    judge: JudgeOption = "overlap",
+    judge: JudgeOption = "verifier",
     limit: LimitOption = None,
     judge_model: JudgeModelOption = None,
     judge_url: JudgeUrlOption = None,

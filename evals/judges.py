@@ -8,6 +8,7 @@ from typing import Protocol
 
 from assistant.analyse import content_terms
 from evals.cases import DataError, read_rows
+from store.sentences import split_sentences
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 _SPACE = re.compile(r"\s+")
@@ -35,6 +36,27 @@ class VerbatimJudge:
     def supports(self, premise: str, statement: str) -> bool:
         """Whether the premise holds the statement, white space aside."""
         return _plain(statement) in _plain(premise)
+
+
+class VerifierJudge:
+    """The program's own verifier; a statement that the cited text holds word for word is supported without it. Its figures: docs/verification.md."""
+
+    name = "verifier"
+
+    def __init__(self) -> None:
+        from assistant.verify import Verifier
+        from store.embed import shipped_embedder
+
+        self._verifier = Verifier(shipped_embedder())
+
+    def supports(self, premise: str, statement: str) -> bool:
+        """Whether the premise holds the statement, or bears it out by the verifier."""
+        from assistant.verify import Premise
+
+        if _plain(statement) in _plain(premise):
+            return True
+        sentences = tuple(premise[s.start : s.end] for s in split_sentences(premise))
+        return self._verifier.verify(statement, Premise(sentences, premise)).supported
 
 
 class OverlapJudge:

@@ -17,7 +17,7 @@ from typing import Any
 from evals.cases import Case, Dataset
 from evals.corpora import cache_path, resolve, resolver
 from evals.engine import MODEL_ENV
-from evals.judges import Judge, VerbatimJudge
+from evals.judges import Judge, VerifierJudge
 from evals.metrics import count_case, score_case
 from evals.metrics.scored import ScoredCase
 from evals.systems import SYSTEMS, Outcome, System
@@ -82,9 +82,9 @@ def score(bare: Sequence[ScoredCase], judge: Judge | None = None) -> list[Scored
 
     Args:
         bare: cases with their outcomes.
-        judge: of support; verbatim containment by default.
+        judge: of support; the verifier by default.
     """
-    judge = judge or VerbatimJudge()
+    judge = judge or VerifierJudge()
     return [replace(one, scores=score_case(one, judge), counts=count_case(one)) for one in bare]
 
 
@@ -145,4 +145,4 @@ def code_version() -> str:
 def settings_of(system: str, jobs: int = 1, limit: int | None = None, judge: Judge | None = None) -> dict[str, Any]:
     """What a result records of how it was made."""
     model = json.loads(os.environ[MODEL_ENV])["name"] if system == "citation-engine" and MODEL_ENV in os.environ else None
-    return {"system": system, "model": model, "jobs": jobs, "limit": limit, "judge": (judge or VerbatimJudge()).name}
+    return {"system": system, "model": model, "jobs": jobs, "limit": limit, "judge": judge.name if judge else VerifierJudge.name}

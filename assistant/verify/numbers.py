@@ -44,6 +44,8 @@ _NUMBER = re.compile(
 )
 _SPELT = re.compile(rf"\b(?:{'|'.join([*_WORDS, *_MULTIPLES])})\b(?:[\s-](?P<scale>hundred|thousand|million|billion))?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+# What stands beyond these belongs to another number.
+_PARTED = re.compile(r"\b(?:while|whereas|and|but|versus|vs|compared|against|respectively)\b|[;:]|,\s", re.IGNORECASE)
 _REACH = 4
 _EXACT = 1e-9
 _FEW = 12
@@ -172,8 +174,8 @@ def _number(text: str, match: re.Match[str], value: float, step: float, unit: st
     def stems(words: Sequence[str]) -> list[str]:
         return [stem for word in words for stem in (word_terms(word) or ((word.lower(),) if word.lower() in ("from", "to") else ()))]
 
-    before = stems(_WORD.findall(text[: match.start()])[-_REACH - 2 :])[-_REACH:]
-    after = stems(_WORD.findall(text[match.end() :])[: _REACH + 2])[:_REACH]
+    before = stems(_WORD.findall(_PARTED.split(text[: match.start()])[-1])[-_REACH - 2 :])[-_REACH:]
+    after = stems(_WORD.findall(_PARTED.split(text[match.end() :])[0])[: _REACH + 2])[:_REACH]
     near: dict[str, float] = {}
     for words in (before[::-1], after):
         for distance, stem in enumerate(words, start=1):
