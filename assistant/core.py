@@ -11,6 +11,7 @@ from pathlib import Path
 from assistant.analyse import Question, analyse, content_terms, facet_topic, subquestions
 from assistant.decide import calibration, refusal
 from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
+from assistant.followup import Turn, understood
 from assistant.llm import LanguageModel, ModelError, make_model
 from assistant.premise import denials
 from assistant.settings import Settings
@@ -99,16 +100,35 @@ class Assistant:
             hits.append(SearchHit(scored.entry, scored.standing, best, scored.candidate.dense, scored.candidate.lexical, matched))
         return hits
 
-    def ask(self, text: str, filters: Filters | None = None) -> Answer:
+    def ask(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
         """Answer a question from the store; where a model is configured it writes, and every sentence of it is checked.
+
+        Args:
+            text: the question.
+            filters: only entries that pass.
+            turns: what was asked before, for a follow-up.
 
         Raises:
             QuestionError: it cannot be asked.
         """
-        return [answer for answer in self.stream(text, filters) if isinstance(answer, Answer)][-1]
+        return [answer for answer in self.stream(text, filters, turns) if isinstance(answer, Answer)][-1]
 
-    def stream(self, text: str, filters: Filters | None = None) -> Iterator[Checked | Answer]:
-        """Answer a question bit by bit.
+    def plain(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
+        """The answer without a model; the arguments are those of :meth:`ask`.
+
+        Raises:
+            QuestionError: it cannot be asked.
+        """
+        return self._understood(text, filters, turns)[0]
+
+    def _understood(self, text: str, filters: Filters | None, turns: Sequence[Turn]) -> tuple[Answer, list[Evidence]]:
+        typed = " ".join(text.split())
+        asked = understood(text, turns)
+        answer, evidence = self._found(asked, filters)
+        return (answer if asked == typed else replace(answer, question=typed, understood=asked)), evidence
+
+    def stream(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Iterator[Checked | Answer]:
+        """Answer a question bit by bit; the arguments are those of :meth:`ask`.
 
         Yields:
             Each sentence once it is found to hold, and at the end the whole answer.
@@ -117,7 +137,7 @@ class Assistant:
             QuestionError: it cannot be asked.
         """
         began = time.perf_counter()
-        answer, evidence = self._found(text, filters)
+        answer, evidence = self._understood(text, filters, turns)
         if self.model is None or not evidence:
             yield answer
             return
@@ -169,7 +189,7 @@ class Assistant:
         template = load_template(answer.mode, self.options.prompts)
         entries = self.store.ledger.entries(list({e.entry for e in evidence}))
         window = self.model.window if self.model else self.options.llm_window
-        return make_prompt(answer.question, answer.mode, evidence, entries, template, self.options, window, most)
+        return make_prompt(answer.understood or answer.question, answer.mode, evidence, entries, template, self.options, window, most)
 
     def _shown_to_model(
         self, question: Question, found: Sequence[Scored], evidence: Sequence[Evidence], within: Filtered | None

@@ -75,7 +75,7 @@ class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 
     ``model`` and ``prompt`` (name and version) are None where no model wrote it; ``notes`` are lines for the reader, such as why the model was not used;
-    ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
+    ``understood`` is a follow-up as it was rewritten to stand alone; ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
     entry was chosen by: BM25, its standing and the features of :mod:`assistant.evidence`.
     """
 
@@ -101,6 +101,7 @@ class Answer:
     removed: tuple[Removed, ...] = ()
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    understood: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The answer as the JSON contract has it."""

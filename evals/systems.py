@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from assistant.analyse import analyse
 from assistant.core import Assistant
 from assistant.evidence import gather
+from assistant.followup import Turn, understood
+from assistant.history import Conversation
 from assistant.write.extractive import quotes
 from evals.cases import Case
 from store.errors import QuestionError
@@ -127,19 +129,26 @@ class AssistantSystem:
     def __post_init__(self) -> None:
         self._assistant = Assistant(self.path)
 
+    def _before(self, case: Case) -> tuple[Turn, ...]:
+        """The turns before the one asked, answered without a model."""
+        conversation = Conversation("")
+        for turn in case.turns[:-1]:
+            conversation = conversation.after(turn, self._assistant.plain(turn, turns=conversation.turns))
+        return conversation.turns
+
     def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
         """Ask one case."""
-        if case.kind in ("topic", "followup"):
+        if case.kind == "topic":
             return Outcome("unsupported")
         began = time.perf_counter()
         if case.kind == "rationale":
             return self._rationale(case, gold, began)
         try:
-            found = self._assistant.search(case.asked, DEPTH)
+            found = self._assistant.search(understood(case.asked, self._before(case)), DEPTH)
             if case.kind == "retrieval":
                 return Outcome("answered", ranking=tuple(h.entry.id for h in found), seconds=time.perf_counter() - began)
             began = time.perf_counter()
-            answer = self._assistant.ask(case.asked)
+            answer = self._assistant.ask(case.asked, turns=self._before(case))
         except QuestionError as error:
             return Outcome("abstained", "bad-question", text=str(error), returned=(), quotes=(), statements=())
         seconds = time.perf_counter() - began

@@ -126,6 +126,7 @@ def ask(
     llm: LlmOption = None,
     timeout: TimeoutOption = None,
     max_cost: CostOption = None,
+    go_on: Annotated[bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what a model would be sent, its tokens and cost; send nothing.")
     ] = False,
@@ -134,6 +135,7 @@ def ask(
 
     Examples: ask "what papers study grokking?"; echo "crowd counting" | ask -; ask --batch questions.txt --json
     """
+    from assistant import history
     from assistant.render.terminal import render
 
     filters = _filters(year, author, venue, source)
@@ -155,10 +157,13 @@ def ask(
     if dry_run:
         _preview(assistant, text, filters, as_json)
         return
+    conversation = history.last() if go_on else history.new()
     if assistant.model is not None and not formats and sys.stdout.isatty():
-        answer = _streamed(assistant, text, filters)
+        answer = _streamed(assistant, text, filters, conversation.turns)
     else:
-        answer = assistant.ask(text, filters)
+        answer = assistant.ask(text, filters, conversation.turns)
+    if assistant.options.history:
+        history.save(conversation.after(text, answer))
     if as_json:
         _print_json(answer.as_json())
         return
@@ -196,14 +201,14 @@ def _preview(assistant: Any, text: str, filters: Filters | None, as_json: bool) 
     )
 
 
-def _streamed(assistant: Any, text: str, filters: Filters | None) -> Any:
+def _streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) -> Any:
     """The answer; each sentence is shown on the terminal once it is found to hold, until the whole answer takes its place."""
     from assistant.render.terminal import safe
     from assistant.write.checked import Checked
 
     shown = 0
     answer = None
-    for one in assistant.stream(text, filters):
+    for one in assistant.stream(text, filters, turns):
         if isinstance(one, Checked):
             line = safe(one.text)
             print(line, file=sys.stderr, flush=True)
@@ -240,7 +245,7 @@ def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json
         row: dict[str, Any] = {}
         try:
             row = _batch_row(line, number)
-            answer = assistant.ask(row["question"], filters)
+            answer = _batch_answer(assistant, row, filters)
         except UserError as error:
             failed = True
             if as_json:
@@ -258,6 +263,17 @@ def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json
         raise SystemExit(2)
 
 
+def _batch_answer(assistant: Any, row: dict[str, Any], filters: Filters | None) -> Any:
+    """The answer to a row's question, or to the last of its turns; those before are asked without a model."""
+    from assistant import history
+
+    *before, last = row.get("turns") or [row["question"]]
+    conversation = history.new()
+    for turn in before:
+        conversation = conversation.after(turn, assistant.plain(turn, filters, conversation.turns))
+    return assistant.ask(last, filters, conversation.turns)
+
+
 def _batch_row(raw: bytes, number: int) -> dict[str, Any]:
     try:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -269,9 +285,43 @@ def _batch_row(raw: bytes, number: int) -> dict[str, Any]:
         row = json.loads(line)
     except json.JSONDecodeError:
         raise QuestionError("The line is not valid JSON.", 'Write {"id": ..., "question": ...} or the bare question.') from None
-    if not isinstance(row.get("question"), str):
-        raise QuestionError("The line has no question.", 'Write {"id": ..., "question": ...}.')
+    turns = row.get("turns")
+    if turns is not None and not (isinstance(turns, list) and turns and all(isinstance(turn, str) for turn in turns)):
+        raise QuestionError("The line's turns are not a list of questions.", 'Write {"id": ..., "turns": ["first question", "second"]}.')
+    if turns is None and not isinstance(row.get("question"), str):
+        raise QuestionError("The line has no question.", 'Write {"id": ..., "question": ...} or {"id": ..., "turns": [...]}.')
     return dict(row)
+
+
+@app.command()
+def chat(
+    store: StoreOption = None,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show scores.")] = False,
+    llm: LlmOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: CostOption = None,
+    go_on: Annotated[bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")] = False,
+) -> None:
+    """Ask question after question; follow-ups may lean on what was asked before.
+
+    Examples: assistant chat; assistant chat -c; printf 'what papers study grokking?\\nwhat does the second one find?\\n' | assistant chat
+    """
+    from assistant import history
+    from assistant.faces.chat import chat as talk
+    from assistant.render.terminal import render
+
+    filters = _filters(year, author, venue, source)
+    assistant = _assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+    def show(answer: Any) -> str:
+        return render(answer, width=_width(), color=color, explain=explain)
+
+    talk(assistant, history.last() if go_on else history.new(), show, filters, keep=assistant.options.history)
 
 
 @app.command()
@@ -410,6 +460,56 @@ config_app = typer.Typer(help="Settings: flags come before ASSISTANT_NAME in the
 prompts_app = typer.Typer(help="The prompts a model is sent.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(prompts_app, name="prompts")
+
+
+history_app = typer.Typer(
+    help="Conversations kept on this machine (switched off by: assistant config set history false).", no_args_is_help=True
+)
+app.add_typer(history_app, name="history")
+
+
+@history_app.command("list")
+def history_list(as_json: JsonOption = False) -> None:
+    """Every conversation: its name, how many turns, its first question."""
+    from assistant import history
+    from assistant.render.terminal import safe
+
+    kept = [history.read(id) for id in history.ids()]
+    if as_json:
+        _print_json(
+            {
+                "schema": 1,
+                "conversations": [{"id": c.id, "turns": len(c.turns), "first": c.turns[0].asked if c.turns else ""} for c in kept],
+            }
+        )
+        return
+    for one in kept:
+        print(f"{one.id}  {len(one.turns)} {_plural(len(one.turns), 'turn')}  {safe(one.turns[0].asked) if one.turns else ''}")
+
+
+@history_app.command("show")
+def history_show(id: str) -> None:
+    """Print a conversation."""
+    from assistant import history
+    from assistant.render.terminal import safe
+
+    for turn in history.read(id).turns:
+        print(f"> {safe(turn.asked)}\n" + "\n".join(map(safe, turn.text.splitlines())) + "\n")
+
+
+@history_app.command("delete")
+def history_delete(
+    id: Annotated[str | None, typer.Argument()] = None, all_: Annotated[bool, typer.Option("--all", help="Every conversation.")] = False
+) -> None:
+    """Delete a conversation, or all."""
+    from assistant import history
+
+    if (id is None) != all_:
+        raise SettingsError("Name one conversation, or say --all.", "See: assistant history list")
+    gone = history.ids() if id is None else [id]
+    for one in gone:
+        history.delete(one)
+    print(f"{len(gone)} {_plural(len(gone), 'conversation')} deleted.")
 
 
 @config_app.command("set")

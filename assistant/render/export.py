@@ -29,6 +29,8 @@ def markdown(answer: Answer) -> str:
     lines = [f"# {plain(answer.question)}", ""]
     if answer.store == "sample":
         lines += [f"*{SAMPLE_NOTE}*", ""]
+    if answer.understood:
+        lines += [f"*Understood as: {plain(answer.understood)}*", ""]
     if answer.headline:
         lines += [plain(answer.headline), ""]
     if answer.status == "abstained":

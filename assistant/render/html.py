@@ -43,6 +43,7 @@ def page(answer: Answer, entries: Mapping[str, Entry]) -> str:
         rows.setdefault(citation.n, []).append(citation)
     body = [f"<h1>{_text(answer.question)}</h1>"]
     body += [f'<p class="note">{_text(SAMPLE_NOTE)}</p>'] if sample else []
+    body += [f'<p class="note">Understood as: {_text(answer.understood)}</p>'] if answer.understood else []
     body += [f'<p class="head">{_text(answer.headline)}</p>'] if answer.headline else []
     if any(claim.support != "quoted" for claim in answer.claims):
         body += [f"<p>{_linked(paragraph)}</p>" for paragraph in paragraphs(answer)]

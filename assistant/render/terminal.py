@@ -46,6 +46,8 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
 
     prose = any(claim.support != "quoted" for claim in answer.claims)
     lines: list[str] = [style(SAMPLE_NOTE, "2"), ""] if answer.store == "sample" else []
+    if answer.understood:
+        lines += [style(textwrap.fill(f"Understood as: {safe(answer.understood)}", width), "2"), ""]
     if answer.headline:
         lines += [*textwrap.wrap(answer.headline, width), ""]
     if answer.status == "abstained":
