@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -112,6 +113,14 @@ class Assistant:
             QuestionError: it cannot be asked.
         """
         return [answer for answer in self.stream(text, filters, turns) if isinstance(answer, Answer)][-1]
+
+    async def aask(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
+        """:meth:`ask` in a thread, for asynchronous programs.
+
+        Raises:
+            QuestionError: it cannot be asked.
+        """
+        return await asyncio.to_thread(self.ask, text, filters, turns)
 
     def plain(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
         """The answer without a model; the arguments are those of :meth:`ask`.

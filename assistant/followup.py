@@ -32,7 +32,7 @@ _ABOUT = re.compile(
 _ITS = re.compile(rf"\b(?:its|their|his|her)\b|\b(?:the|this|that|these|those|both|such)\s+(?:same\s+)?{_NOUN}['’]s?(?=\s)", re.IGNORECASE)
 _THEM = re.compile(
     rf"\b(?:(?:of|in|by|from|between|among|with|to|for|on|about|do|does|did|is|are|was|were|can|could|would|will|has|have|had)\s+)?(?:they|them|it|he|she)\b"
-    rf"|\b(?:this|that|these|those|both|the same|such)\s+{_NOUN}\b|\bthe (?:paper|authors?|study|article|entry|work)\b|\b(?:this|that|these|those)\b(?=\s*(?:\?|$|is\b|are\b|was\b|were\b|work\b|help\b|mean\b))",
+    rf"|\b(?:this|that|these|those|both|the same|such)\s+{_NOUN}\b|\bthe (?:paper|authors?|study|article|entry|work)\b|\b(?:this|that|these|those)\b(?=\s*(?:[?,;.]|$|(?:for|in|on|and|or|but|with|at|to|from|by)\b|is\b|are\b|was\b|were\b|work\b|help\b|mean\b))",
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
@@ -44,7 +44,15 @@ _OPENS = re.compile(
     re.IGNORECASE,
 )
 _DEFINITE = re.compile(r"\b(?:is|are|was|were|do|does|did|has|have|by|of|in|on|for|with) the \w", re.IGNORECASE)
-_WHICH_OF = re.compile(r"^which (?:ones? )?of (?:them|these|those)\b|^which ones?\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"\b(?:because|if|when|whether|although|while|since|so that|so|which|as|after|before|and)\b|[,;]", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\b(?:versions?|variants?|extensions?|alternatives?|else|anyone|anybody|someone|others?|another|push(?:ed)? back|critici\w+|contradict\w*|disagree\w*|follow\w* up|build\w* on|similar)\b",
+    re.IGNORECASE,
+)
+_WHICH_OF = re.compile(
+    r"^which (?:ones? )?of (?:them|these|those)\b|^which ones?\b|^(?:do|does|did|are|is|was|were|have|has|had|can) (?:any|some|one|all)(?: ones?)? of (?:them|these|those)\b",
+    re.IGNORECASE,
+)
 _SHORT = 2
 _CITED = 4
 
@@ -117,12 +125,12 @@ def _with_titles(question: str, last: Turn) -> tuple[str, bool]:
 
 
 def _names_itself(question: str, at: int) -> bool:
-    """Whether enough is named before a pronoun for it to mean that."""
-    before = question[:at]
+    """Whether a pronoun stands in a clause of its own after one that names enough for it to mean."""
     parts = subquestions(question)
-    if parts:
-        return at >= len(parts[0]) and len(set(content_terms(parts[0]))) >= _SHORT
-    return bool(before.strip()) and len(set(content_terms(before))) > _SHORT
+    before = (
+        parts[0] if parts and at >= len(parts[0]) else next(iter(_CLAUSE.split(question[:at])), "") if _CLAUSE.search(question[:at]) else ""
+    )
+    return len(set(content_terms(before))) >= _SHORT and not (_THEM.search(before) or _ITS.search(before)) if before.strip() else False
 
 
 def _with_subject(question: str, last: Turn) -> str:
@@ -132,7 +140,9 @@ def _with_subject(question: str, last: Turn) -> str:
         if _WHICH_OF.match(question):
             return _WHICH_OF.sub(f"which papers on {subject}", question)
     else:
-        titles = [f'"{title}"' for title in last.cited[: _CITED if many else 1]]
+        # In quotation marks a title stands for the paper itself, which others are asked of here.
+        others = _OTHERS.search(question) is not None
+        titles = [title.split(":")[0] if others else f'"{title}"' for title in last.cited[: _CITED if many else 1]]
         subject = " and ".join(titles) or _topic(last)
     owned = _ITS.sub(lambda _: f"{subject}'s", question, count=1)
     if owned != question:

@@ -17,6 +17,17 @@ from store.store import Store
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the user's own is read or written: settings, conversations, models."""
+    home = tmp_path_factory.mktemp("nobody")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSISTANT_CONFIG", str(home / "config.toml"))
+        patch.setenv("ASSISTANT_HISTORY_DIR", str(home / "conversations"))
+        patch.delenv("ASSISTANT_LLM", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def corpus_files() -> list[Path]:
     """The four corpus files, from ASSISTANT_TEST_CORPUS or beside the checkout."""

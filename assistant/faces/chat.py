@@ -55,7 +55,11 @@ def chat(assistant: Any, conversation: history.Conversation, show: Callable[[Any
         print(show(answer), flush=True)
         conversation = conversation.after(text, answer)
         if keep:
-            history.save(conversation)
+            try:
+                history.save(conversation)
+            except UserError as error:
+                keep = False
+                print(f"Note: {error}", file=sys.stderr)
 
 
 def _lines() -> Iterator[str]:

@@ -163,7 +163,10 @@ def ask(
     else:
         answer = assistant.ask(text, filters, conversation.turns)
     if assistant.options.history:
-        history.save(conversation.after(text, answer))
+        try:
+            history.save(conversation.after(text, answer))
+        except UserError as error:
+            print(f"Note: {error}", file=sys.stderr)
     if as_json:
         _print_json(answer.as_json())
         return

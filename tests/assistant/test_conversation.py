@@ -1,0 +1,131 @@
+"""Follow-ups, kept conversations, and the corpus inside other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assistant import Assistant, history
+from assistant.followup import Turn, understood
+from store.errors import NotFoundError
+
+LISTED = Turn("which papers study pruning?", "list", ("First Paper", "Second Paper: a subtitle", "Third Paper"))
+TOLD = Turn("how does QLoRA save memory?", "answer", ("QLoRA: Efficient Finetuning", "LoRA"))
+
+
+@pytest.mark.parametrize(
+    ("text", "turn", "expected"),
+    [
+        ("what does the second one find?", LISTED, 'what does "Second Paper: a subtitle" find?'),
+        ("explain [3]", LISTED, 'explain "Third Paper"'),
+        ("which of them use transformers?", LISTED, "which papers on pruning use transformers?"),
+        ("what about distillation?", LISTED, "which papers are about distillation?"),
+        ("does it hurt accuracy?", LISTED, "does pruning hurt accuracy?"),
+        ("what about GPTQ?", TOLD, "how does GPTQ save memory?"),
+        ("what are its limits?", TOLD, 'what are "QLoRA: Efficient Finetuning"\'s limits?'),
+        ("who studies double descent?", LISTED, "who studies double descent?"),
+        ("Does label smoothing help because it regularizes?", LISTED, "Does label smoothing help because it regularizes?"),
+        ("why?", LISTED, "why (pruning)?"),
+        ("and [9]?", LISTED, "and [9] (pruning)?"),
+    ],
+)
+def test_follow_ups(text: str, turn: Turn, expected: str) -> None:
+    assert understood(text, [turn]) == expected
+    assert understood(text, []) == text
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSISTANT_HISTORY_DIR", str(tmp_path / "h"))
+    monkeypatch.setenv("ASSISTANT_CONFIG", str(tmp_path / "config.toml"))
+    return tmp_path / "h"
+
+
+def command(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from assistant.faces.entry import main; main()", *arguments], capture_output=True, text=True, input=stdin
+    )
+
+
+def test_a_conversation_goes_on_is_kept_and_can_be_deleted(kept: Path, digest_store: Path) -> None:
+    store = ("--store", str(digest_store))
+    assert command("ask", "-c", "and then?", *store).returncode == 2
+    command("ask", "what papers study grokking?", *store)
+    answer = json.loads(command("ask", "-c", "what does the second one find?", "--json", *store).stdout)
+    assert answer["understood"].startswith('what does "') and answer["question"] == "what does the second one find?"
+    (id,) = history.ids()
+    assert len(history.read(id).turns) == 2
+    if os.name == "posix":
+        assert (kept / f"{id}.json").stat().st_mode & 0o777 == 0o600
+    assert id in command("history", "list").stdout
+    assert "> what papers study grokking?" in command("history", "show", id).stdout
+    assert command("history", "delete", "../x").returncode == 2
+    assert "1 conversation deleted" in command("history", "delete", id).stdout and history.ids() == []
+    command("config", "set", "history", "false")
+    command("ask", "what papers study grokking?", *store)
+    assert history.ids() == []
+
+
+def test_chat_reads_line_by_line(kept: Path, digest_store: Path) -> None:
+    done = command(
+        "chat", "--store", str(digest_store), stdin="what papers study grokking?\n\n/help\n???\nwhat about dropout?\n/new\n/quit\nnever\n"
+    )
+    assert done.returncode == 0 and "Understood as: which papers are about dropout?" in done.stdout
+    assert "holds no word" in done.stderr and "never" not in done.stdout
+    assert len(history.read(history.ids()[0]).turns) == 2
+
+
+def test_turns_in_a_batch(kept: Path, digest_store: Path) -> None:
+    rows = [
+        {"id": 1, "turns": ["what papers study grokking?", "which of them train transformers?"]},
+        {"id": 2, "turns": []},
+        {"id": 3, "turns": [1]},
+    ]
+    done = command("ask", "--batch", "-", "--json", "--store", str(digest_store), stdin="\n".join(map(json.dumps, rows)))
+    first, *rest = map(json.loads, done.stdout.splitlines())
+    assert first["id"] == 1 and first["understood"] == "which papers on grokking train transformers?"
+    assert all("error" in row for row in rest) and done.returncode == 2 and history.ids() == []
+
+
+def test_a_damaged_conversation_is_named(kept: Path) -> None:
+    kept.mkdir()
+    (kept / "x.json").write_text("{")
+    with pytest.raises(NotFoundError, match="cannot be read"):
+        history.read("x")
+
+
+def test_the_documented_python_runs(
+    digest_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "store").symlink_to(digest_store)
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "docs/models.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "papers, of" in said and "Grokking" in said
+
+
+def test_asynchronous_use(digest_store: Path) -> None:
+    from assistant.llamaindex import PaperQueryEngine
+
+    papers = Assistant(digest_store)
+
+    async def both() -> tuple[str, str]:
+        one, two = await asyncio.gather(
+            papers.aask("what papers study grokking?"), PaperQueryEngine(papers).aquery("what papers study grokking?")
+        )
+        return one.text, str(two)
+
+    one, two = asyncio.run(both())
+    assert one == two
+    papers.close()
