@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from evals.agreement import scifact_pairs
 from evals.cases import read_rows
 from evals.fit import logistic, shown
 from evals.loaders import load
-from store.embed import Embedder, shipped_embedder
+from store.embed import Embedder, OnnxEmbedder, shipped_embedder
 from store.store import Store
 
 _ALTERATIONS = Path(__file__).resolve().parent / "data" / "alterations.jsonl"
@@ -36,6 +37,7 @@ ALLOWED = 0.04
 SLIPS = 0.02
 _RIDGE = 3.0
 _FOLDS = 5
+_ANSWER = 4
 _NEAREST = 2
 
 
@@ -203,6 +205,19 @@ def report(title: str, chances: Sequence[float], features: Sequence[Mapping[str,
         print(f"  AUROC against {kind}: {area:.3f}")
 
 
+def _seconds(found: Sequence[Pair], embedder: OnnxEmbedder) -> float:
+    """Median seconds to verify an answer, by a verifier that has seen none of its texts."""
+    taken = []
+    right = [pair for pair in found if pair.right]
+    for start in range(0, len(right) - _ANSWER, _ANSWER):
+        verifier = Verifier(embedder)
+        began = time.perf_counter()
+        for pair in right[start : start + _ANSWER]:
+            verifier.verify(pair.sentence, pair.premise)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken))
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Fit and measure the verifier.")
@@ -236,6 +251,7 @@ def main() -> None:
     for title, found in others:
         rows = features_of(found)
         report(title, [chance(model, row) for row in rows], rows, found, limit)
+    print(f"\nverifying an answer of {_ANSWER} sentences: {1000 * _seconds(own, embedder):.0f} ms")
     if args.write:
         data = {
             "fitted_on": "ACLSum train and alterations of it",
