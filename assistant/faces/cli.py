@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from assistant.config import existing, sample_path, store_path
+from assistant.config import store_path
+from assistant.faces.batch import ask_batch
+from assistant.faces.manage import config_app, history_app, prompts_app
+from assistant.faces.options import (
+    AuthorOption,
+    CostOption,
+    JsonOption,
+    LlmOption,
+    SourceOption,
+    StoreOption,
+    TimeoutOption,
+    VenueOption,
+    YearOption,
+    filters_of,
+    open_assistant,
+    plural,
+    print_json,
+    width,
+)
 from assistant.faces.progress import bar
 from store.errors import InputFileError, QuestionError, SettingsError, UserError
 from store.types import Filters
@@ -27,68 +42,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store (else ASSISTANT_STORE, else the default one).")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-YearOption = Annotated[str | None, typer.Option("--year", help="2020, 2018-2020, 2018- or -2020.")]
-AuthorOption = Annotated[str | None, typer.Option("--author", help="Part of an author's name.")]
-VenueOption = Annotated[str | None, typer.Option("--venue", help="Part of the venue's name.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="Name of a file that was read; * and ? match.")]
-
-
-LlmOption = Annotated[
-    str | None,
-    typer.Option("--llm", metavar="MODEL", help="Who writes: NAME@URL, openai:NAME, ollama:NAME, FILE.gguf, module:Class, or none."),
-]
-TimeoutOption = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For a model's whole answer.")]
-CostOption = Annotated[float | None, typer.Option("--max-cost", metavar="DOLLARS", help="Ask no model where the answer may cost more.")]
-
-
-def _print_json(data: Any) -> None:
-    print(json.dumps(data, ensure_ascii=False))
-
-
-def _filters(year: str | None, author: str | None, venue: str | None, source: str | None) -> Filters | None:
-    years = None
-    if year is not None:
-        match = re.fullmatch(r"(\d{4})?(-)?(\d{4})?", year.strip())
-        if not match or not (match.group(1) or match.group(3)):
-            raise SettingsError(f"--year {year!r} is not a year or a range.", "Write 2020, 2018-2020, 2018- or -2020.")
-        low, dash, high = match.groups()
-        years = (int(low) if low else None, int(high) if high else (None if dash else int(low)))
-        if low and high and int(high) < int(low):
-            raise SettingsError(f"--year {year!r} ends before it begins.", f"Write {high}-{low}.")
-    filters = Filters(years=years, author=author, venue=venue, source=source)
-    return filters if filters else None
-
-
-def _assistant(option: Path | None, flags: dict[str, Any] | None = None) -> Any:
-    from assistant.core import Assistant
-    from assistant.settings import configured
-    from store.errors import StoreError
-
-    # Only questions ask a model; other commands must not need its key.
-    options = configured(flags or {}).settings if flags is not None else None
-    where = store_path(option)
-    path = existing(where)
-    if path is not None:
-        try:
-            opened = Assistant(path, options=options)
-            if waiting := opened.store.ledger.waiting():
-                print(
-                    f"Note: {waiting} {_plural(waiting, 'entry')} not indexed yet, so answers may miss them. Finish with the same ingest again.",
-                    file=sys.stderr,
-                )
-            return opened
-        except StoreError:
-            if where.explicit:
-                raise
-    from assistant.sample import sample_store
-
-    sample = sample_path()
-    if not sample.exists():
-        print("No corpus yet: indexing the bundled sample (60 digests). Your own: assistant ingest FILE", file=sys.stderr)
-    sample_store(sample, bar())
-    return Assistant(sample, name="sample", options=options)
+app.add_typer(config_app, name="config")
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(history_app, name="history")
 
 
 def _version(asked: bool) -> None:
@@ -138,7 +94,7 @@ def ask(
     from assistant import history
     from assistant.render.terminal import render
 
-    filters = _filters(year, author, venue, source)
+    filters = filters_of(year, author, venue, source)
     flags = {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}
     formats = [name for name, wanted in zip(_FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
     if len(formats) > 1:
@@ -148,12 +104,12 @@ def ask(
             raise SettingsError("A question and --batch were both given.", "Put the question into the file, or leave --batch out.")
         if formats and not as_json:
             raise SettingsError(f"--batch prints text or JSON, not {formats[0]}.", "Use --json, or ask one question at a time.")
-        _ask_batch(batch, store, filters, as_json, flags)
+        ask_batch(batch, store, filters, as_json, flags)
         return
     if question is None:
         raise QuestionError("No question was given.", 'For example: ask "what papers study grokking?"')
     text = sys.stdin.read() if question == "-" else question
-    assistant = _assistant(store, flags)
+    assistant = open_assistant(store, flags)
     if dry_run:
         _preview(assistant, text, filters, as_json)
         return
@@ -168,7 +124,7 @@ def ask(
         except UserError as error:
             print(f"Note: {error}", file=sys.stderr)
     if as_json:
-        _print_json(answer.as_json())
+        print_json(answer.as_json())
         return
     if as_markdown or as_html or as_bibtex or as_csv:
         from assistant.render.export import bibtex, markdown, table
@@ -181,14 +137,14 @@ def ask(
         )
         return
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(render(answer, width=_width(), color=color, explain=explain), end="")
+    print(render(answer, width=width(), color=color, explain=explain), end="")
 
 
 def _preview(assistant: Any, text: str, filters: Filters | None, as_json: bool) -> None:
     prompt = assistant.preview(text, filters)
     if as_json:
         sent = [dataclasses.asdict(m) for m in prompt.messages] if prompt else []
-        _print_json(
+        print_json(
             {"schema": 1, "messages": sent, "prompt_tokens": prompt.tokens if prompt else 0, "max_cost": prompt.cost if prompt else 0.0}
         )
         return
@@ -215,85 +171,12 @@ def _streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) ->
         if isinstance(one, Checked):
             line = safe(one.text)
             print(line, file=sys.stderr, flush=True)
-            shown += -(-len(line) // max(1, _width()))
+            shown += -(-len(line) // max(1, width()))
         else:
             answer = one
     if shown and sys.stderr.isatty():
         print(f"\x1b[{shown}A\x1b[J", end="", file=sys.stderr, flush=True)
     return answer
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
-
-
-def _ask_batch(batch: Path, store: Path | None, filters: Filters | None, as_json: bool, flags: dict[str, Any]) -> None:
-    from assistant.render.terminal import render
-
-    try:
-        lines = (sys.stdin.buffer.read() if str(batch) == "-" else batch.read_bytes()).split(b"\n")
-    except OSError as error:
-        raise SettingsError(f"{batch}: cannot be read ({error.strerror}).", "Give a UTF-8 file with one question a line.") from None
-    if not any(line.strip() for line in lines):
-        raise SettingsError(f"{batch}: no question in this file.", "Write one question, or one JSON object, a line.")
-    assistant = _assistant(store, flags)
-    failed = False
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        row: dict[str, Any] = {}
-        try:
-            row = _batch_row(line, number)
-            answer = _batch_answer(assistant, row, filters)
-        except UserError as error:
-            failed = True
-            if as_json:
-                _print_json({"id": row.get("id"), "line": number, "error": {"message": error.message, "fix": error.fix}})
-            else:
-                print(f"error: line {number}: {error}", file=sys.stderr)
-            continue
-        given = {"id": row["id"]} if "id" in row else {}
-        if as_json:
-            _print_json({**given, **answer.as_json()})
-        else:
-            print(f"# {answer.question}\n\n{render(answer)}")
-        sys.stdout.flush()
-    if failed:
-        raise SystemExit(2)
-
-
-def _batch_answer(assistant: Any, row: dict[str, Any], filters: Filters | None) -> Any:
-    """The answer to a row's question, or to the last of its turns; those before are asked without a model."""
-    from assistant import history
-
-    *before, last = row.get("turns") or [row["question"]]
-    conversation = history.new()
-    for turn in before:
-        conversation = conversation.after(turn, assistant.plain(turn, filters, conversation.turns))
-    return assistant.ask(last, filters, conversation.turns)
-
-
-def _batch_row(raw: bytes, number: int) -> dict[str, Any]:
-    try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise QuestionError(f"The line is not UTF-8 (byte 0x{raw[error.start]:02X}).", "Save the file as UTF-8.") from None
-    if not line.startswith("{"):
-        return {"question": line}
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
-        raise QuestionError("The line is not valid JSON.", 'Write {"id": ..., "question": ...} or the bare question.') from None
-    turns = row.get("turns")
-    if turns is not None and not (isinstance(turns, list) and turns and all(isinstance(turn, str) for turn in turns)):
-        raise QuestionError("The line's turns are not a list of questions.", 'Write {"id": ..., "turns": ["first question", "second"]}.')
-    if turns is None and not isinstance(row.get("question"), str):
-        raise QuestionError("The line has no question.", 'Write {"id": ..., "question": ...} or {"id": ..., "turns": [...]}.')
-    return dict(row)
 
 
 @app.command()
@@ -317,12 +200,12 @@ def chat(
     from assistant.faces.chat import chat as talk
     from assistant.render.terminal import render
 
-    filters = _filters(year, author, venue, source)
-    assistant = _assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    filters = filters_of(year, author, venue, source)
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
     def show(answer: Any) -> str:
-        return render(answer, width=_width(), color=color, explain=explain)
+        return render(answer, width=width(), color=color, explain=explain)
 
     talk(assistant, history.last() if go_on else history.new(), show, filters, keep=assistant.options.history)
 
@@ -341,7 +224,7 @@ def search(
     """List the entries that fit a query, each with its best sentence and the words it shares."""
     from assistant.render.terminal import results
 
-    hits = _assistant(store).search(query, count, _filters(year, author, venue, source))
+    hits = open_assistant(store).search(query, count, filters_of(year, author, venue, source))
     if as_json:
         rows = [
             {
@@ -356,9 +239,9 @@ def search(
             }
             for h in hits
         ]
-        _print_json({"schema": 1, "query": query, "hits": rows})
+        print_json({"schema": 1, "query": query, "hits": rows})
         return
-    print(results(hits, width=_width()), end="")
+    print(results(hits, width=width()), end="")
 
 
 @app.command()
@@ -388,7 +271,7 @@ def ingest(
     if as_json:
         data = dataclasses.asdict(dataclasses.replace(report, errors=()))
         del data["errors"]
-        _print_json({"schema": 1, **data, **error})
+        print_json({"schema": 1, **data, **error})
     else:
         would = "would be " if dry_run else ""
         print(
@@ -407,10 +290,10 @@ def show(name: str, store: StoreOption = None, as_json: JsonOption = False) -> N
     """Show one entry: by id, alias, file#number or whole title."""
     from assistant.render.terminal import safe
 
-    entry = _assistant(store).store.resolve(name)
+    entry = open_assistant(store).store.resolve(name)
     if as_json:
         data = dataclasses.asdict(entry)
-        _print_json({"schema": 1, **data})
+        print_json({"schema": 1, **data})
         return
     print(f"{safe(entry.title or 'Untitled')}\n{entry.id}")
     print("\n".join(f"{p} (line {p.line})" for p in entry.provenance))
@@ -425,7 +308,7 @@ def forget(name: str, store: StoreOption = None) -> None:
 
     with Store(store_path(store).path) as opened:
         what, records, entries = run(opened, name)
-    print(f"Forgot {what}: {records} {_plural(records, 'record')} taken out, {entries} {_plural(entries, 'entry')} left the store.")
+    print(f"Forgot {what}: {records} {plural(records, 'record')} taken out, {entries} {plural(entries, 'entry')} left the store.")
 
 
 @app.command()
@@ -433,12 +316,12 @@ def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Say what the store holds, and what is sent where."""
     from assistant.settings import configured
 
-    assistant = _assistant(store)
+    assistant = open_assistant(store)
     settings = configured().settings
     sent = "nothing is sent anywhere" if _stays(settings.llm) else f"questions and sentences of abstracts go to {settings.llm}"
     counts = assistant.store.ledger.counts()
     if as_json:
-        _print_json(
+        print_json(
             {
                 "schema": 1,
                 "store": assistant.name,
@@ -457,125 +340,6 @@ def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
 def _stays(llm: str) -> bool:
     """Whether a model's name means that nothing leaves this machine."""
     return llm.strip().lower() in ("", "none") or llm.endswith(".gguf")
-
-
-config_app = typer.Typer(help="Settings: flags come before ASSISTANT_NAME in the environment, that before the file.", no_args_is_help=True)
-prompts_app = typer.Typer(help="The prompts a model is sent.", no_args_is_help=True)
-app.add_typer(config_app, name="config")
-app.add_typer(prompts_app, name="prompts")
-
-
-history_app = typer.Typer(
-    help="Conversations kept on this machine (switched off by: assistant config set history false).", no_args_is_help=True
-)
-app.add_typer(history_app, name="history")
-
-
-@history_app.command("list")
-def history_list(as_json: JsonOption = False) -> None:
-    """Every conversation: its name, how many turns, its first question."""
-    from assistant import history
-    from assistant.render.terminal import safe
-
-    kept = [history.read(id) for id in history.ids()]
-    if as_json:
-        _print_json(
-            {
-                "schema": 1,
-                "conversations": [{"id": c.id, "turns": len(c.turns), "first": c.turns[0].asked if c.turns else ""} for c in kept],
-            }
-        )
-        return
-    for one in kept:
-        print(f"{one.id}  {len(one.turns)} {_plural(len(one.turns), 'turn')}  {safe(one.turns[0].asked) if one.turns else ''}")
-
-
-@history_app.command("show")
-def history_show(id: str) -> None:
-    """Print a conversation."""
-    from assistant import history
-    from assistant.render.terminal import safe
-
-    for turn in history.read(id).turns:
-        print(f"> {safe(turn.asked)}\n" + "\n".join(map(safe, turn.text.splitlines())) + "\n")
-
-
-@history_app.command("delete")
-def history_delete(
-    id: Annotated[str | None, typer.Argument()] = None, all_: Annotated[bool, typer.Option("--all", help="Every conversation.")] = False
-) -> None:
-    """Delete a conversation, or all."""
-    from assistant import history
-
-    if (id is None) != all_:
-        raise SettingsError("Name one conversation, or say --all.", "See: assistant history list")
-    gone = history.ids() if id is None else [id]
-    for one in gone:
-        history.delete(one)
-    print(f"{len(gone)} {_plural(len(gone), 'conversation')} deleted.")
-
-
-@config_app.command("set")
-def config_set(name: str, value: str) -> None:
-    """Set a value: assistant config set llm ollama:llama3.2"""
-    from assistant.settings import change
-
-    print(f"{change(name, value)}: {name} is set.")
-
-
-@config_app.command("unset")
-def config_unset(name: str) -> None:
-    """Take a value out of the file."""
-    from assistant.settings import change
-
-    print(f"{change(name, None)}: {name} is taken out.")
-
-
-@config_app.command("list")
-def config_list(as_json: JsonOption = False) -> None:
-    """Every setting, its value and where that is from."""
-    from assistant.settings import configured, settings_path
-
-    found = configured()
-    values = found.settings.model_dump()
-    if as_json:
-        _print_json(
-            {"schema": 1, "file": str(settings_path()), "settings": {n: {"value": v, "from": found.origins[n]} for n, v in values.items()}}
-        )
-        return
-    print(f"file: {settings_path()}")
-    print("\n".join(f"{name} = {value!r} ({found.origins[name]})" for name, value in values.items()))
-
-
-@config_app.command("key")
-def config_key() -> None:
-    """Keep a model's key, typed or piped, in a file only you can read."""
-    from assistant.settings import keep_key
-
-    key = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Key", hide_input=True, err=True)
-    print(f"{keep_key(key)}: the key is kept; llm_key_file names it.")
-
-
-@prompts_app.command("list")
-def prompts_list() -> None:
-    """Names, versions and where each is from."""
-    from assistant.settings import configured
-    from assistant.templates import load_template, names
-
-    folder = configured().settings.prompts
-    for name in names():
-        template = load_template(name, folder)
-        print(f"{name} {template.version} ({template.source})")
-
-
-@prompts_app.command("show")
-def prompts_show(name: str) -> None:
-    """Print a prompt; save it as NAME.md in your own folder to change it (assistant config set prompts FOLDER)."""
-    from assistant.settings import configured
-    from assistant.templates import load_template
-
-    template = load_template(name, configured().settings.prompts)
-    print(f"---\nname: {name}\nversion: {template.version}\nvariables: {', '.join(sorted(template.variables))}\n---\n{template.body}")
 
 
 @app.command()
@@ -603,6 +367,7 @@ def _add_commands(arguments: list[str]) -> None:
     from importlib.metadata import entry_points
 
     own = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    own |= {group.name for group in app.registered_groups if group.name}
     if arguments[:1] and arguments[0] in own:
         return
     for point in entry_points(group="paper_assistant.commands"):
@@ -618,7 +383,7 @@ def run(arguments: list[str]) -> None:
         app(args=arguments, prog_name="assistant", standalone_mode=True)
     except UserError as error:
         if "--json" in arguments:
-            _print_json({"error": {"message": error.message, "fix": error.fix}})
+            print_json({"error": {"message": error.message, "fix": error.fix}})
         else:
             print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
