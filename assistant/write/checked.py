@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,8 @@ from assistant.write.sources import Source
 from store.lexical import terms
 
 _TRIED = 4
+# A small model says its prompt again.
+_LABEL = re.compile(r"(?:question|papers?|sources?|titles?|abstract)\s*:", re.IGNORECASE)
 _CIRCLES = 3
 _SAME = 0.8
 _FEWEST_WORDS = 2
@@ -63,7 +66,7 @@ def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier
         if not draft.finished:
             yield Removed(draft.text, "it is unfinished")
             continue
-        if len(words) < _FEWEST_WORDS:
+        if len(words) < _FEWEST_WORDS or draft.text.endswith("?") or _LABEL.match(draft.text):
             yield Removed(draft.text, "it says nothing")
             continue
         if any(len(words & other) >= _SAME * len(words | other) for other in [*said, *removed]):

@@ -113,7 +113,10 @@ def _cites(text: str) -> bool:
 def _tokens(inner: str) -> list[str] | None:
     """The keys and numbers of a bracket that holds nothing else, or None."""
     words = [word.strip(".:#^*") for word in _SPLIT.split(inner.strip())]
-    words = [word for word in words if word and word.lower() not in _FILLER]
+    named = [word for word in words if word]
+    words = [word for word in named if word.lower() not in _FILLER]
+    if not words and named and all(word.lower() in ("key", "keys", "source", "sources") for word in named):
+        return []
     if words and all(_KEY.match(word) or re.fullmatch(r"\d{1,3}", word) or word.upper() == "KEY" for word in words):
         return words
     return None
