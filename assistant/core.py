@@ -178,14 +178,14 @@ class Assistant:
             return
         yield merged(answer, written, model, prompt, began)
 
-    def preview(self, text: str, filters: Filters | None = None) -> Prompt | None:
+    def preview(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Prompt | None:
         """What a model would be sent; nothing is sent. None where no model would be asked.
 
         Raises:
             QuestionError: it cannot be asked.
             SettingsError: the window has no room for sources.
         """
-        answer, evidence = self._found(text, filters)
+        answer, evidence = self._understood(text, filters, turns)
         return self._prompt(answer, evidence) if evidence else None
 
     @cached_property

@@ -104,16 +104,18 @@ def ask(
             raise SettingsError("A question and --batch were both given.", "Put the question into the file, or leave --batch out.")
         if formats and not as_json:
             raise SettingsError(f"--batch prints text or JSON, not {formats[0]}.", "Use --json, or ask one question at a time.")
+        if dry_run or go_on:
+            raise SettingsError(f"--batch does not go with {'--dry-run' if dry_run else '--continue'}.", "Ask one question at a time.")
         ask_batch(batch, store, filters, as_json, flags)
         return
     if question is None:
         raise QuestionError("No question was given.", 'For example: ask "what papers study grokking?"')
     text = sys.stdin.read() if question == "-" else question
     assistant = open_assistant(store, flags)
-    if dry_run:
-        _preview(assistant, text, filters, as_json)
-        return
     conversation = history.last() if go_on else history.new()
+    if dry_run:
+        _preview(assistant, text, filters, conversation.turns, as_json)
+        return
     if assistant.model is not None and not formats and sys.stdout.isatty():
         answer = _streamed(assistant, text, filters, conversation.turns)
     else:
@@ -140,8 +142,8 @@ def ask(
     print(render(answer, width=width(), color=color, explain=explain), end="")
 
 
-def _preview(assistant: Any, text: str, filters: Filters | None, as_json: bool) -> None:
-    prompt = assistant.preview(text, filters)
+def _preview(assistant: Any, text: str, filters: Filters | None, turns: Any, as_json: bool) -> None:
+    prompt = assistant.preview(text, filters, turns)
     if as_json:
         sent = [dataclasses.asdict(m) for m in prompt.messages] if prompt else []
         print_json(

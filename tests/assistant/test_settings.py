@@ -178,3 +178,5 @@ def test_the_commands(digest_store: Path) -> None:
     assert fallen.returncode == 0 and "The model was not used" in fallen.stdout
     wrong = command("ask", "how does grokking arise?", "--store", str(digest_store), "--llm", "gpt-4o")
     assert wrong.returncode == 2 and "not a model" in wrong.stderr
+    never = command("ask", "--batch", "-", "--dry-run", "--store", str(digest_store), stdin="how does grokking arise?")
+    assert never.returncode == 2 and "--dry-run" in never.stderr
