@@ -31,6 +31,8 @@ from store.store import Store
 from store.types import Entry, Filtered, Filters
 
 SAMPLE_NOTE = "Sample corpus: digests written for this program, not the papers' abstracts."
+# How the notes begin that tell of a model's failure.
+FAULTS = ("The model was not used", "The model broke off")
 _NEAREST = 3
 _CLOSE = 12
 _CLOSEST = 3
@@ -157,7 +159,7 @@ class Assistant:
             if self.options.max_cost is not None and prompt.cost > self.options.max_cost:
                 yield _with_note(
                     answer,
-                    f"The model was not used: it may cost ${prompt.cost:.4f}, more than max_cost ${self.options.max_cost:.4f}.",
+                    f"{FAULTS[0]}: it may cost ${prompt.cost:.4f}, more than max_cost ${self.options.max_cost:.4f}.",
                     began,
                 )
                 return
@@ -169,7 +171,7 @@ class Assistant:
                 prompt = self._prompt(answer, evidence, most=prompt.tokens // 2)
                 yield from write(model, prompt, self.options, self._verifier, written)
         except UserError as error:
-            note = f"The model was not used: {error}" if not written.checked else f"The model broke off: {error}"
+            note = f"{FAULTS[bool(written.checked)]}: {error}"
             if not written.checked:
                 yield replace(_with_note(answer, note, began), usage=written.usage)
                 return

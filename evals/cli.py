@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from assistant.faces.options import TimeoutOption
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from assistant.settings import Settings
     from evals.judges import Judge
     from evals.metrics.scored import ScoredCase
-    from evals.models import ModelSettings
     from evals.results import Result
     from store.ingest import Progress
 
@@ -30,17 +32,18 @@ CorpusOption = Annotated[
     list[Path] | None, typer.Option("--corpus", metavar="FILE", help="Files to make a store of, kept for the next time.")
 ]
 SystemOption = Annotated[
-    str, typer.Option("--system", help="assistant, or a baseline: bm25, dense, rrf, hybrid, citation-engine (needs a model).")
+    str, typer.Option("--system", help="assistant, or a baseline: bm25, dense, rrf, hybrid, citation-engine (needs --llm).")
 ]
-ModelOption = Annotated[str | None, typer.Option("--model", help="The model of citation-engine.")]
-UrlOption = Annotated[str | None, typer.Option("--model-url", metavar="URL", help="Its OpenAI-compatible endpoint, ending in /v1.")]
-KeyOption = Annotated[str, typer.Option("--key-env", metavar="VAR", help="Environment variable with the endpoint's key.")]
-PriceOption = Annotated[str, typer.Option("--price", metavar="IN,OUT", help="Dollars a million tokens, for the cost.")]
+EvalLlmOption = Annotated[
+    str | None,
+    typer.Option("--llm", metavar="MODEL", help="Who writes, as in `assistant ask`; none unless named here, whatever is configured."),
+]
+KeyOption = Annotated[str | None, typer.Option("--key-env", metavar="VAR", help="Environment variable with the endpoint's key.")]
+PriceOption = Annotated[str | None, typer.Option("--price", metavar="IN,OUT", help="Dollars a million tokens, for the cost.")]
 JudgeOption = Annotated[str, typer.Option("--judge", help="Of support: verifier, verbatim, overlap or model.")]
-JudgeModelOption = Annotated[
-    str | None, typer.Option("--judge-model", help="The judging model; never the answering one unless --same-judge.")
+JudgeLlmOption = Annotated[
+    str | None, typer.Option("--judge-llm", metavar="MODEL", help="The judging model; never the answering one unless --same-judge.")
 ]
-JudgeUrlOption = Annotated[str | None, typer.Option("--judge-url", metavar="URL", help="Its endpoint.")]
 SameOption = Annotated[bool, typer.Option("--same-judge", help="Let a model judge its own answers.")]
 LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="People's verdicts, which overrule the judge's.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before a model judges.")]
@@ -77,13 +80,12 @@ def run(
     fresh: FreshOption = False,
     html: HtmlOption = None,
     as_markdown: MarkdownOption = False,
-    model: ModelOption = None,
-    model_url: UrlOption = None,
-    key_env: KeyOption = "",
-    price: PriceOption = "0,0",
+    llm: EvalLlmOption = None,
+    key_env: KeyOption = None,
+    price: PriceOption = None,
+    timeout: TimeoutOption = None,
     judge: JudgeOption = "verifier",
-    judge_model: JudgeModelOption = None,
-    judge_url: JudgeUrlOption = None,
+    judge_llm: JudgeLlmOption = None,
     same_judge: SameOption = False,
     labels: LabelsOption = None,
     yes: YesOption = False,
@@ -94,14 +96,13 @@ def run(
     from evals.results import as_json as plain
     from evals.results import save
 
-    if model or model_url:
-        _use_model(_model(model, model_url, key_env, price, "--model"))
-    chosen = _judge(judge, judge_model, judge_url, key_env, price, model, same_judge)
+    options = _options(llm, key_env, price, timeout)
+    chosen = _judge(judge, _options(judge_llm, key_env, price, timeout), options, same_judge)
     if labels is not None:
         from evals.judges import human_labels
 
         chosen = human_labels(labels, chosen)
-    result = _measure(name, store, tuple(corpus or ()), system, limit, jobs, fresh, chosen, ask=not yes)
+    result = _measure(name, store, tuple(corpus or ()), system, options, limit, jobs, fresh, chosen, ask=not yes)
     kept = save(result, _runs())
     if html is not None:
         _write(html, page(result))
@@ -224,6 +225,7 @@ def _measure(
     store: Path | None,
     corpus: tuple[Path, ...],
     system: str,
+    options: Settings | None = None,
     limit: int | None = None,
     jobs: int = 1,
     fresh: bool = False,
@@ -244,41 +246,29 @@ def _measure(
     show = _progress()
     dataset = load(name, corpus)
     folder = ensure_store(dataset, store, show)
-    bare = ask_all(dataset, folder, system, limit=limit, jobs=jobs, fresh=fresh, progress=show)
+    bare = ask_all(dataset, folder, system, options, limit=limit, jobs=jobs, fresh=fresh, progress=show)
+    _warn_faults(bare)
     _warn_drafts(dataset.cases)
     _show_cost(bare, judge, ask)
     scored = score(bare, judge)
-    return make_result(dataset, scored, settings_of(system, jobs, limit, judge), " ".join(["assistant", *sys.argv[1:]]))
+    return make_result(dataset, scored, settings_of(system, options, jobs, limit, judge), " ".join(["assistant", *sys.argv[1:]]))
 
 
-def _model(name: str | None, url: str | None, key_env: str, price: str, option: str) -> ModelSettings:
-    from evals.models import ModelError, ModelSettings
+def _options(llm: str | None, key_env: str | None, price: str | None, timeout: float | None) -> Settings:
+    from assistant.settings import configured
 
-    if not name or not url:
-        raise ModelError(f"{option} and {option.replace('-judge-model', '-judge')}-url go together.", "Name the model and its endpoint.")
-    try:
-        prompt, completion = map(float, price.split(","))
-    except ValueError:
-        raise ModelError(f"--price {price!r} is not two numbers.", "Write for example 0.15,0.60") from None
-    return ModelSettings(name, url, key_env, (prompt, completion))
+    return configured({"llm": llm or "none", "llm_key_env": key_env, "llm_price": price, "llm_timeout": timeout}).settings
 
 
-def _use_model(settings: ModelSettings) -> None:
-    import os
-    from dataclasses import asdict
-
-    from evals.engine import MODEL_ENV
-
-    os.environ[MODEL_ENV] = json.dumps(asdict(settings))
-
-
-def _judge(kind: str, name: str | None, url: str | None, key_env: str, price: str, answering: str | None, same: bool) -> Judge:
+def _judge(kind: str, options: Settings, answering: Settings | None = None, same: bool = False) -> Judge:
+    from assistant.llm import make_model
     from evals.cases import DataError
     from evals.judges import OverlapJudge, VerbatimJudge, VerifierJudge
     from evals.model_judge import ModelJudge
 
     if kind == "model":
-        return ModelJudge(_model(name, url, key_env, price, "--judge-model"), answering, same=same)
+        writer = make_model(answering) if answering else None
+        return ModelJudge(options, writer.name if writer else None, same=same)
     own = {"verifier": VerifierJudge, "overlap": OverlapJudge, "verbatim": VerbatimJudge}
     if kind not in own:
         raise DataError(f"{kind}: no judge of that name.", "Choose verifier, verbatim, overlap or model.")
@@ -310,10 +300,9 @@ def agreement_(
     folder: Annotated[Path, typer.Argument(metavar="SCIFACT", help="SciFact's folder: its labels are people's verdicts.")],
     judge: JudgeOption = "verifier",
     limit: LimitOption = None,
-    judge_model: JudgeModelOption = None,
-    judge_url: JudgeUrlOption = None,
-    key_env: KeyOption = "",
-    price: PriceOption = "0,0",
+    judge_llm: JudgeLlmOption = None,
+    key_env: KeyOption = None,
+    price: PriceOption = None,
 ) -> None:
     """How far a judge of support agrees with people."""
     import random
@@ -325,7 +314,7 @@ def agreement_(
     pairs = scifact_pairs(folder)
     random.Random(0).shuffle(pairs)
     pairs = pairs[:limit]
-    chosen = _judge(judge, judge_model, judge_url, key_env, price, None, False)
+    chosen = _judge(judge, _options(judge_llm, key_env, price, None))
     if isinstance(chosen, ModelJudge):
         tokens, dollars = chosen.estimate([(p.premise, p.statement) for p in pairs])
         print(f"{chosen.name} will judge {len(pairs)} pairs: {tokens:,} tokens, ${dollars:.2f}.", file=sys.stderr)
@@ -345,6 +334,12 @@ def _warn_drafts(cases: Any) -> None:
     drafts = sum(case.draft for case in cases)
     if drafts:
         print(f"{drafts} cases are drafts that nobody has checked: their gold is what the program found itself.", file=sys.stderr)
+
+
+def _warn_faults(bare: Sequence[ScoredCase]) -> None:
+    faults = [one.outcome.fault for one in bare if one.outcome.fault]
+    if faults:
+        print(f"{len(faults)} of {len(bare)} answers are not the model's. The first: {faults[0]}", file=sys.stderr)
 
 
 def _progress() -> Progress | None:

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
+from llama_index.core.query_engine import CitationQueryEngine
+from pydantic import PrivateAttr
+
 from assistant.core import Assistant
+from assistant.llamaindex import PaperRetriever
+from assistant.llm import LanguageModel, Message, ModelError, ModelSettings, Usage, make_model, said
 from evals.cases import Case
-from evals.models import ModelError, ModelSettings
 from evals.systems import Outcome, Statement
 from store.errors import QuestionError
 from store.sentences import split_sentences
 
-# Worker processes get the model through the environment, as they get everything else.
-MODEL_ENV = "ASSISTANT_EVAL_MODEL"
 _TOP = 6
-_REPLY = 300
 _CITED = re.compile(r"\[(\d+)\]")
-
-
-def configured() -> ModelSettings:
-    """The model that was named on the command line.
-
-    Raises:
-        ModelError: none was.
-    """
-    text = os.environ.get(MODEL_ENV)
-    if not text:
-        raise ModelError("citation-engine needs a model.", "Name one: --model NAME --model-url http://localhost:8080/v1")
-    data = json.loads(text)
-    return ModelSettings(**{**data, "price": tuple(data["price"])})
 
 
 class CitationEngine:
@@ -43,65 +29,41 @@ class CitationEngine:
 
     Args:
         path: the store.
+        options: the model.
 
     Raises:
-        ModelError: no model is configured.
+        ModelError: no model is named, or it cannot be had.
     """
 
-    def __init__(self, path: Path) -> None:
-        from llama_index.core.query_engine import CitationQueryEngine
-        from llama_index.core.retrievers import BaseRetriever
-        from llama_index.core.schema import NodeWithScore, TextNode
-        from llama_index.llms.openai_like import OpenAILike
-
-        model = configured()
-        self.settings: dict[str, Any] = {"system": "citation-engine", "model": asdict(model), "top": _TOP}
-        self._model = model
-        self._assistant = Assistant(path)
-        assistant = self._assistant
-
-        class Retriever(BaseRetriever):  # type: ignore[misc]
-            def _retrieve(self, query_bundle: Any) -> list[Any]:
-                hits = assistant.search(query_bundle.query_str, _TOP)
-                return [
-                    NodeWithScore(
-                        node=TextNode(text=f"{h.entry.title or ''}\n{h.entry.abstract}", metadata={"entry": h.entry.id}), score=h.score
-                    )
-                    for h in hits
-                ]
-
-        llm = OpenAILike(
-            model=model.name,
-            api_base=model.url,
-            api_key=model.key,
-            context_window=model.window,
-            max_tokens=_REPLY,
-            temperature=0.0,
-            is_chat_model=True,
-            timeout=180,
-        )
-        self._engine: Any = CitationQueryEngine(Retriever(), llm=llm, citation_chunk_size=512)
+    def __init__(self, path: Path, options: ModelSettings) -> None:
+        model = make_model(options)
+        if model is None:
+            raise ModelError("citation-engine needs a model.", "Name one: --llm NAME@http://localhost:8080/v1")
+        self._llm = _Counting(model, options)
+        self._engine: Any = CitationQueryEngine(PaperRetriever(Assistant(path), _TOP), llm=self._llm, citation_chunk_size=512)
 
     def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
-        """Ask one case."""
+        """Ask one case.
+
+        Raises:
+            ModelError: the model does not answer.
+        """
         if case.kind in ("topic", "followup", "rationale", "retrieval"):
             return Outcome("unsupported")
         began = time.perf_counter()
+        self._llm.forget()
         try:
             response = self._engine.query(case.asked)
         except QuestionError as error:
             return Outcome("abstained", "bad-question", text=str(error), returned=(), statements=())
-        except Exception as error:
-            raise ModelError(
-                f"{self._model.url}: the model does not answer ({error}).", "Check --model, --model-url and --key-env."
-            ) from None
         text = str(response).strip()
-        sources = [(node.node.metadata["entry"], node.node.get_content()) for node in response.source_nodes]
+        sources = [(node.node.metadata["id"], node.node.get_content()) for node in response.source_nodes]
         statements = []
         for span in split_sentences(text):
             sentence = text[span.start : span.end]
             cites = [sources[int(n) - 1][0] for n in _CITED.findall(sentence) if 0 < int(n) <= len(sources)]
             statements.append(Statement(_CITED.sub("", sentence).strip(), tuple(dict.fromkeys(cites))))
+        usage = self._llm.usage
         return Outcome(
             "answered",
             ranking=tuple(dict.fromkeys(id for id, _ in sources)),
@@ -110,4 +72,46 @@ class CitationEngine:
             premises=tuple(sources),
             text=text,
             seconds=time.perf_counter() - began,
+            prompt_tokens=usage.prompt_tokens,
+            tokens=usage.prompt_tokens + usage.completion_tokens,
+            calls=usage.calls,
+            cost=usage.cost,
         )
+
+
+class _Counting(CustomLLM):  # type: ignore[misc]
+    """One of the program's models as LlamaIndex wants it, with what it used."""
+
+    _model: LanguageModel = PrivateAttr()
+    _options: ModelSettings = PrivateAttr()
+    _usage: Usage = PrivateAttr(default_factory=Usage)
+
+    def __init__(self, model: LanguageModel, options: ModelSettings) -> None:
+        super().__init__()
+        self._model = model
+        self._options = options
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """Its name and limits."""
+        limit = self._options.llm_max_tokens
+        return LLMMetadata(context_window=self._model.window, num_output=limit, model_name=self._model.name)
+
+    @property
+    def usage(self) -> Usage:
+        """What it used since the last :meth:`forget`."""
+        return self._usage
+
+    def forget(self) -> None:
+        """Count from nothing again."""
+        self._usage = Usage()
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """The whole reply."""
+        text, usage = said(self._model, (Message("user", prompt),), self._options)
+        self._usage += usage
+        return CompletionResponse(text=text)
+
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Iterator[CompletionResponse]:
+        """The whole reply at once."""
+        yield self.complete(prompt, formatted)

@@ -20,7 +20,18 @@ from evals.systems import Outcome
 
 _LIBRARIES = ("paper-assistant", "chromadb", "onnxruntime", "tantivy", "numpy", "ir-measures")
 # Metrics of which less is better, for words such as "better" and "worse".
-LESS = {"mis-citation", "refused: answerable", "AURC", "calibration error", "seconds p50", "seconds p95", "tokens", "cost"}
+LESS = {
+    "mis-citation",
+    "refused: answerable",
+    "AURC",
+    "calibration error",
+    "seconds p50",
+    "seconds p95",
+    "prompt tokens",
+    "tokens",
+    "calls",
+    "cost",
+}
 
 
 @dataclass(frozen=True, slots=True)

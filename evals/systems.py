@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.analyse import analyse
-from assistant.core import Assistant
+from assistant.core import FAULTS, Assistant
 from assistant.evidence import gather
 from assistant.followup import Turn, understood
 from assistant.history import Conversation
+from assistant.settings import Settings
 from assistant.write.extractive import quotes
 from evals.cases import Case
 from store.errors import QuestionError
@@ -60,7 +61,8 @@ class Outcome:
         members, themes: papers that a summary counts as its own, and those of each of its themes.
         confidence: probability that the question can be answered, 0 to 1.
         text: the answer as shown.
-        seconds, tokens, cost: what it took; tokens are prompt and completion.
+        seconds, prompt_tokens, tokens, calls, cost: what it took; ``tokens`` are those of prompt and completion.
+        fault: why a model that was named did not write it; such an outcome is not kept.
     """
 
     status: str
@@ -75,8 +77,11 @@ class Outcome:
     confidence: float | None = None
     text: str = ""
     seconds: float = 0.0
+    prompt_tokens: int = 0
     tokens: int = 0
+    calls: int = 0
     cost: float = 0.0
+    fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -106,13 +111,7 @@ class Outcome:
 
 
 class System(Protocol):
-    """Something that can be asked the cases of a data set.
-
-    Attributes:
-        settings: what its outcomes depend on besides code and store; part of the cache key.
-    """
-
-    settings: dict[str, Any]
+    """Something that can be asked the cases of a data set."""
 
     def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
         """Ask one case. ``gold`` may only be used where the case says in which entry to look (``rationale``)."""
@@ -124,10 +123,10 @@ class AssistantSystem:
     """The product: ``ask`` for answers, ``search`` for rankings."""
 
     path: Path
-    settings: dict[str, Any] = field(default_factory=lambda: {"system": "assistant", "model": None})
+    options: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
-        self._assistant = Assistant(self.path)
+        self._assistant = Assistant(self.path, options=self.options)
 
     def _before(self, case: Case) -> tuple[Turn, ...]:
         """The turns before the one asked, answered without a model."""
@@ -175,6 +174,11 @@ class AssistantSystem:
             confidence=answer.confidence,
             text=answer.text,
             seconds=seconds,
+            prompt_tokens=answer.usage.prompt_tokens,
+            tokens=answer.usage.prompt_tokens + answer.usage.completion_tokens,
+            calls=answer.usage.calls,
+            cost=answer.usage.cost,
+            fault=next((note for note in answer.notes if note.startswith(FAULTS)), None),
         )
 
     def _rationale(self, case: Case, gold: Sequence[set[str]], began: float) -> Outcome:
@@ -197,7 +201,6 @@ class RankingSystem:
 
     def __post_init__(self) -> None:
         self._store = Store(self.path)
-        self.settings: dict[str, Any] = {"system": self.name, "cut": self.cut}
 
     def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
         """Rank for one case."""
@@ -222,17 +225,19 @@ def _fused_ranks(store: Store, vector: Any, weights: dict[str, float], k: int = 
     return [id for id, _ in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def _engine(path: Path) -> System:
+def _engine(path: Path, options: Settings) -> System:
     from evals.engine import CitationEngine
 
-    return CitationEngine(path)
+    return CitationEngine(path, options)
 
 
-SYSTEMS: dict[str, Callable[[Path], System]] = {
+SYSTEMS: dict[str, Callable[[Path, Settings], System]] = {
     "assistant": AssistantSystem,
-    "bm25": lambda path: RankingSystem(path, "bm25"),
-    "dense": lambda path: RankingSystem(path, "dense"),
-    "rrf": lambda path: RankingSystem(path, "rrf"),
-    "hybrid": lambda path: RankingSystem(path, "hybrid"),
+    "bm25": lambda path, _: RankingSystem(path, "bm25"),
+    "dense": lambda path, _: RankingSystem(path, "dense"),
+    "rrf": lambda path, _: RankingSystem(path, "rrf"),
+    "hybrid": lambda path, _: RankingSystem(path, "hybrid"),
     "citation-engine": _engine,
 }
+# Those whose outcomes depend on a model.
+WRITERS = ("assistant", "citation-engine")

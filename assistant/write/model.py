@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assistant.llm import LanguageModel, Message, ModelSettings, Usage, guarded
+from assistant.llm import Call, LanguageModel, Message, ModelSettings, Usage
 from assistant.llm.tokens import count, count_messages
 from assistant.templates import Template
 from assistant.types import Answer, Citation, Claim, Evidence, Removed
@@ -105,18 +105,10 @@ def write(model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifie
     Raises:
         ModelError: the model failed. What had been found to hold is in ``into``.
     """
-    used = [prompt.tokens, 0]
-    reported: list[int | None] = [None, None]
-
-    def texts() -> Iterator[str]:
-        for piece in guarded(model, prompt.messages, settings.llm_max_tokens, settings.llm_timeout):
-            reported[0] = piece.prompt_tokens or reported[0]
-            reported[1] = piece.completion_tokens or reported[1]
-            used[1] += count(piece.text) if piece.text else 0
-            yield piece.text
+    call = Call(model, prompt.messages, settings)
 
     def noted() -> Iterator[object]:
-        for draft in drafts(texts(), prompt.sources):
+        for draft in drafts(iter(call), prompt.sources):
             into.unknown += draft.unknown
             yield draft
 
@@ -128,8 +120,7 @@ def write(model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifie
                 into.checked.append(one)
                 yield one
     finally:
-        prompt_tokens, completion_tokens = reported[0] or used[0], reported[1] or used[1]
-        into.usage += Usage(prompt_tokens, completion_tokens, 1, settings.cost(prompt_tokens, completion_tokens))
+        into.usage += call.usage
 
 
 def claims_of(checked: Sequence[Checked]) -> tuple[tuple[Claim, ...], tuple[Citation, ...]]:

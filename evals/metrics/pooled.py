@@ -103,7 +103,7 @@ def _seconds(share: float) -> Pooled:
 
 def _mean_of(name: str) -> Pooled:
     def value(cases: Sequence[ScoredCase]) -> float | None:
-        values = [getattr(s.outcome, name) for s in cases]
+        values = [getattr(s.outcome, name) for s in cases if s.outcome.status != "unsupported"]
         return float(np.mean(values)) if any(values) else None
 
     return value
@@ -119,7 +119,9 @@ POOLED: dict[str, Pooled] = {
     "calibration error": calibration_error,
     "seconds p50": _seconds(0.5),
     "seconds p95": _seconds(0.95),
+    "prompt tokens": _mean_of("prompt_tokens"),
     "tokens": _mean_of("tokens"),
+    "calls": _mean_of("calls"),
     "cost": _mean_of("cost"),
 }
 

@@ -117,10 +117,8 @@ def test_processes_give_the_same_scores() -> None:
 def test_results_are_kept_read_reported_and_compared(tmp_path: Path) -> None:
     dataset = load("sample")
     store = ensure_store(dataset, None)
-    ours = make_result(dataset, runner.score(runner.run(dataset, store)), runner.settings_of("assistant", 1, None, None), "assistant eval")
-    base = make_result(
-        dataset, runner.score(runner.run(dataset, store, "bm25")), runner.settings_of("bm25", 1, None, None), "assistant eval"
-    )
+    ours = make_result(dataset, runner.score(runner.run(dataset, store)), runner.settings_of("assistant"), "assistant eval")
+    base = make_result(dataset, runner.score(runner.run(dataset, store, "bm25")), runner.settings_of("bm25"), "assistant eval")
     kept = read(save(ours, tmp_path))
     assert kept == ours
     assert "set F1" in terminal(ours) and "| which | set F1 |" in markdown(ours)
@@ -143,7 +141,7 @@ def test_the_report_opens_in_a_browser(tmp_path: Path, browser_dom: Callable[[Pa
     dataset = load("sample")
     scored = runner.score(runner.run(dataset, ensure_store(dataset, None)))
     file = tmp_path / "report.html"
-    file.write_text(page(make_result(dataset, scored, runner.settings_of("assistant", 1, None, None), "x")), encoding="utf-8")
+    file.write_text(page(make_result(dataset, scored, runner.settings_of("assistant"), "x")), encoding="utf-8")
     dom = browser_dom(file)
     assert (
         dom.count("<details") == sum(s.outcome.status != "unsupported" for s in scored)
