@@ -15,6 +15,7 @@ from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weight
 from assistant.followup import Turn, understood
 from assistant.llm import LanguageModel, ModelError, make_model
 from assistant.premise import denials
+from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
 from assistant.templates import load_template
 from assistant.types import Answer, Evidence, Near, Reason
@@ -23,6 +24,7 @@ from assistant.write.checked import Checked
 from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
 from assistant.write.model import Prompt, Written, make_prompt, merged, write
+from assistant.write.second import SecondOpinion
 from store.embed import OnnxEmbedder, shipped_embedder
 from store.errors import StoreError, UserError
 from store.lexical import terms, word_terms
@@ -80,6 +82,7 @@ class Assistant:
         self.name = name or str(path)
         self.options = options or Settings()
         self.model = model if model is not None else make_model(self.options)
+        self._second = make_model(self.options.model_copy(update={"llm": self.options.second_opinion}))
         if not self.store.ledger.counts()["entries"]:
             raise StoreError(f"{path}: the store is empty.", f"Fill it: assistant ingest FILE --store {path}")
 
@@ -130,11 +133,10 @@ class Assistant:
         Raises:
             QuestionError: it cannot be asked.
         """
-        return self._understood(text, filters, turns)[0]
+        return self._answered(text, understood(text, turns), filters)[0]
 
-    def _understood(self, text: str, filters: Filters | None, turns: Sequence[Turn]) -> tuple[Answer, list[Evidence]]:
+    def _answered(self, text: str, asked: str, filters: Filters | None) -> tuple[Answer, list[Evidence]]:
         typed = " ".join(text.split())
-        asked = understood(text, turns)
         answer, evidence = self._found(asked, filters)
         return (answer if asked == typed else replace(answer, question=typed, understood=asked)), evidence
 
@@ -148,28 +150,31 @@ class Assistant:
             QuestionError: it cannot be asked.
         """
         began = time.perf_counter()
-        answer, evidence = self._understood(text, filters, turns)
-        if self.model is None or not evidence:
-            yield answer
-            return
-        written = Written()
         model = self.model
+        if model is None:
+            yield self.plain(text, filters, turns)
+            return
+        asked, usage = rewritten(text, turns, model, self.options)
+        answer, evidence = self._answered(text, asked, filters)
+        if not evidence:
+            yield replace(answer, usage=usage)
+            return
+        written = Written(usage=usage)
+        second = SecondOpinion(self._second, self.options) if self._second else None
         try:
             prompt = self._prompt(answer, evidence)
-            if self.options.max_cost is not None and prompt.cost > self.options.max_cost:
-                yield _with_note(
-                    answer,
-                    f"{FAULTS[0]}: it may cost ${prompt.cost:.4f}, more than max_cost ${self.options.max_cost:.4f}.",
-                    began,
-                )
+            cost = usage.cost + prompt.cost
+            if self.options.max_cost is not None and cost > self.options.max_cost:
+                note = f"{FAULTS[0]}: it may cost ${cost:.4f}, more than max_cost ${self.options.max_cost:.4f}."
+                yield replace(_with_note(answer, note, began), usage=usage)
                 return
             try:
-                yield from write(model, prompt, self.options, self._verifier, written)
+                yield from write(model, prompt, self.options, self._verifier, written, second)
             except ModelError as error:
                 if not error.overflow:
                     raise
                 prompt = self._prompt(answer, evidence, most=prompt.tokens // 2)
-                yield from write(model, prompt, self.options, self._verifier, written)
+                yield from write(model, prompt, self.options, self._verifier, written, second)
         except UserError as error:
             note = f"{FAULTS[bool(written.checked)]}: {error}"
             if not written.checked:
@@ -178,17 +183,21 @@ class Assistant:
             whole = merged(answer, written, model, prompt, began)
             yield replace(whole, notes=(*whole.notes, note))
             return
-        yield merged(answer, written, model, prompt, began)
+        whole = merged(answer, written, model, prompt, began)
+        unasked = (f"No second opinion could be had: {second.failed}",) if second and second.failed else ()
+        yield replace(whole, notes=(*whole.notes, *unasked))
 
-    def preview(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Prompt | None:
-        """What a model would be sent; nothing is sent. None where no model would be asked.
+    def preview(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> list[Prompt]:
+        """What a model would be sent, call by call; nothing is sent.
+
+        A follow-up's answer is asked for by the question as the model rewrites it; since nothing is sent, the rules rewrite it here.
 
         Raises:
             QuestionError: it cannot be asked.
             SettingsError: the window has no room for sources.
         """
-        answer, evidence = self._understood(text, filters, turns)
-        return self._prompt(answer, evidence) if evidence else None
+        answer, evidence = self._answered(text, understood(text, turns), filters)
+        return [make_request(text, turns, self.options)] * bool(turns) + ([self._prompt(answer, evidence)] if evidence else [])
 
     @cached_property
     def _verifier(self) -> Verifier:

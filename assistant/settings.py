@@ -14,7 +14,7 @@ from platformdirs import user_config_path
 from pydantic import ValidationError
 
 from assistant.config import APP
-from assistant.llm.spec import ModelSettings
+from assistant.llm.spec import NONE, ModelSettings
 from store.errors import SettingsError
 
 _PREFIX = "ASSISTANT_"
@@ -26,10 +26,12 @@ class Settings(ModelSettings):
     Attributes:
         prompts: folder with prompts of the user's own, which stand in for the shipped ones of the same name.
         history: whether conversations are kept.
+        second_opinion: a model, as in ``llm``, that is asked about every sentence the verifier let pass; ``none`` for none.
     """
 
     prompts: str = ""
     history: bool = True
+    second_opinion: str = NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,23 +143,31 @@ def ask(
 
 
 def _preview(assistant: Any, text: str, filters: Filters | None, turns: Any, as_json: bool) -> None:
-    prompt = assistant.preview(text, filters, turns)
+    prompts = assistant.preview(text, filters, turns)
     if as_json:
-        sent = [dataclasses.asdict(m) for m in prompt.messages] if prompt else []
-        print_json(
-            {"schema": 1, "messages": sent, "prompt_tokens": prompt.tokens if prompt else 0, "max_cost": prompt.cost if prompt else 0.0}
-        )
+        calls = [
+            {
+                "prompt": f"{p.template.name} {p.template.version}",
+                "messages": [dataclasses.asdict(m) for m in p.messages],
+                "prompt_tokens": p.tokens,
+                "max_cost": p.cost,
+            }
+            for p in prompts
+        ]
+        print_json({"schema": 1, "calls": calls})
         return
-    if prompt is None:
+    if not prompts:
         print("Nothing would be sent: the answer needs no model.")
         return
-    print("\n\n".join(f"--- {m.role}\n{m.content}" for m in prompt.messages))
     name = f"{assistant.model.name} ({assistant.model.place})" if assistant.model else "no model is configured"
-    settings = assistant.options
-    print(
-        f"\n{name}; prompt {prompt.template.name} {prompt.template.version}: {prompt.tokens:,} tokens, at most {settings.llm_max_tokens:,} more for the answer; at most ${prompt.cost:.4f}",
-        file=sys.stderr,
-    )
+    for prompt in prompts:
+        print("\n\n".join(f"--- {m.role}\n{m.content}" for m in prompt.messages))
+        print(
+            f"\n{name}; prompt {prompt.template.name} {prompt.template.version}: {prompt.tokens:,} tokens, and its reply; at most ${prompt.cost:.4f}\n",
+            file=sys.stderr,
+        )
+    if len(prompts) > 1:
+        print("The second is for the question as the rules rewrite it; the model's rewriting may differ.", file=sys.stderr)
 
 
 def _streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) -> Any:

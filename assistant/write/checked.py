@@ -11,6 +11,7 @@ from assistant.hostile import harm
 from assistant.types import Removed
 from assistant.verify import Premise, Verdict, Verifier
 from assistant.write.draft import Draft
+from assistant.write.second import SecondOpinion
 from assistant.write.sources import Source
 from store.lexical import terms
 
@@ -40,13 +41,16 @@ class Checked:
     score: float
 
 
-def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier) -> Iterator[Checked | Removed]:
+def check(
+    drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier, second: SecondOpinion | None = None
+) -> Iterator[Checked | Removed]:
     """Decide on each sentence as it comes.
 
     Args:
         drafts: a model's sentences.
         sources: what it was shown.
         verifier: decides on support.
+        second: may object to what passed.
 
     Yields:
         Sentences to show, and those that were removed or replaced, with why.
@@ -77,6 +81,8 @@ def check(drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier
                 return
             continue
         found = _supported(draft, sources, verifier)
+        if isinstance(found, Checked) and second is not None and second.objects(draft.text, premise(found.sources)):
+            found = Verdict(False, 0.0, ("the second opinion is that its source does not bear it out",), {})
         if isinstance(found, Checked):
             said.append(words)
             yield found

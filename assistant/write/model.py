@@ -13,6 +13,7 @@ from assistant.types import Answer, Citation, Claim, Evidence, Removed
 from assistant.verify import Verifier
 from assistant.write.checked import Checked, check
 from assistant.write.draft import drafts
+from assistant.write.second import SecondOpinion
 from assistant.write.sources import Source, fence, make_sources, shown
 from store.errors import SettingsError
 from store.types import Entry
@@ -92,7 +93,9 @@ def make_prompt(
     return Prompt(messages, tuple(sources), template, tokens, settings.cost(tokens, settings.llm_max_tokens))
 
 
-def write(model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifier: Verifier, into: Written) -> Iterator[Checked]:
+def write(
+    model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifier: Verifier, into: Written, second: SecondOpinion | None = None
+) -> Iterator[Checked]:
     """Sentences as they are written and found to hold.
 
     Args:
@@ -101,6 +104,7 @@ def write(model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifie
         settings: limits, timeout and prices.
         verifier: decides on support.
         into: collects the sentences, what was removed, and what it took.
+        second: may object to what passed.
 
     Raises:
         ModelError: the model failed. What had been found to hold is in ``into``.
@@ -113,14 +117,14 @@ def write(model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifie
             yield draft
 
     try:
-        for one in check(noted(), prompt.sources, verifier):  # type: ignore[arg-type]
+        for one in check(noted(), prompt.sources, verifier, second):  # type: ignore[arg-type]
             if isinstance(one, Removed):
                 into.removed.append(one)
             else:
                 into.checked.append(one)
                 yield one
     finally:
-        into.usage += call.usage
+        into.usage += call.usage + (second.usage if second else Usage())
 
 
 def claims_of(checked: Sequence[Checked]) -> tuple[tuple[Claim, ...], tuple[Citation, ...]]:

@@ -170,7 +170,7 @@ def test_the_commands(digest_store: Path) -> None:
     bad = command("config", "set", "nope", "1")
     assert bad.returncode == 2 and "Traceback" not in bad.stderr and "no such setting" in bad.stderr
     preview = command("ask", "how does grokking arise?", "--store", str(digest_store), "--dry-run", "--json")
-    sent = json.loads(preview.stdout)
+    (sent,) = json.loads(preview.stdout)["calls"]
     assert sent["prompt_tokens"] > 100 and "grokking" in sent["messages"][0]["content"]
     plain = command("ask", "how does grokking arise?", "--store", str(digest_store), "--llm", "none", "--json")
     assert json.loads(plain.stdout)["model"] is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from assistant.core import Assistant
 from assistant.fakes import ScriptedModel
 from assistant.hostile import gives_orders, harm
-from assistant.llm import Message
+from assistant.llm import Message, ModelError
 from assistant.render.export import markdown
 from assistant.render.html import page
 from assistant.render.terminal import render
@@ -286,3 +286,24 @@ def test_an_attack_in_an_abstract_reaches_nobody(attack: str, tmp_path: Path) ->
 )
 def test_ordinary_sentences_are_no_attack(text: str) -> None:
     assert not gives_orders(text) and not harm(text)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kept", "note"),
+    [("Yes.", 2, None), ("No, it goes further.", 0, "second opinion"), ("Perhaps", 2, None), (ModelError("it is away"), 2, "it is away")],
+)
+def test_a_second_opinion_may_only_object(
+    digest_store: Path, monkeypatch: pytest.MonkeyPatch, reply: str | ModelError, kept: int, note: str | None
+) -> None:
+    judge = ScriptedModel(reply, name="judge")
+    monkeypatch.setattr("assistant.core.make_model", lambda settings: judge if settings.llm == "judge" else None)
+    writer = ScriptedModel(lambda m: " ".join(f"{s.rstrip('.')} [{k}]." for k, s in keyed(m)[:2]) + " Penguins always win at chess.")
+    assistant = Assistant(digest_store, model=writer, options=Settings(second_opinion="judge"))
+    answer = assistant.ask(QUESTION)
+    assistant.close()
+    assert sum(claim.support == "verified" for claim in answer.claims) == kept
+    # It is never asked about what the verifier rejects, and after a failure not again.
+    assert len(judge.requests) == (1 if isinstance(reply, ModelError) else 2)
+    assert all("Penguins" not in request[0].content for request in judge.requests)
+    assert note is None or note in " ".join((*answer.notes, *(removed.why for removed in answer.removed)))
+    assert answer.usage.calls == 1 + (0 if isinstance(reply, ModelError) else 2)
