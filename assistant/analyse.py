@@ -103,7 +103,7 @@ _ASKS_NUMBER = re.compile(
 )
 # Details that an abstract gives in these words or not at all.
 _ATTRIBUTE = re.compile(
-    r"\b(?:what|which|how (?:many|much|long|large))\b(?: \S+){0,4}? (learning rate|weight decay|batch size|gpus?|tpus?|optimi[sz]er|epochs?|parameters|"
+    r"\b(?:what(?! (?:do|does|did|happens|role|effects?|impact|influence|can|makes?|causes?)\b)|which|how (?:many|much|long|large))\b(?: \S+){0,4}? (learning rate|weight decay|batch size|gpus?|tpus?|optimi[sz]er|epochs?|parameters|"
     r"participants|dropout rate|random seeds?|layers|hyper-?parameters|dollars|hours|cost|funding|licen[sc]e|city|university|venue|conference|journal)\b",
     re.IGNORECASE,
 )

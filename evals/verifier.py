@@ -1,10 +1,10 @@
 """Fit the verifier, and measure it on what it was not fitted on.
 
-    python -m evals.verifier --aclsum DIR [--scifact DIR] [--questions dev.jsonl --store STORE] [--write]
+    python -m evals.verifier --aclsum DIR --corpus ML_CORPUS [--scifact DIR] [--questions dev.jsonl --store STORE] [--write]
 
-Fitted on ACLSum: experts' one-sentence summaries with the abstract's sentences that bear them out (right), alterations of them written by hand by
-someone who had not seen the verifier (``evals/data/alterations.jsonl``), and the evidence of the two papers nearest in meaning (mis-citations). Measured by five-fold
-cross-validation there, and, never fitted on, on the development questions' key points and points of comparison with their own alterations and with evidence of
+What the entailment model and the features are worth is fitted on ACLSum: experts' one-sentence summaries with the abstract's sentences that bear them out (right), alterations of them written by hand by
+someone who had not seen the verifier (``evals/data/alterations.jsonl``), and the evidence of the two papers nearest in meaning (mis-citations); and on the written sentences that the entailment model was
+not schooled on. Measured by five-fold cross-validation there, and, never fitted on, on the development questions' key points and points of comparison with their own alterations and with evidence of
 other papers on the same topic, and on SciFact's claims.
 """
 
@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,16 +32,17 @@ from store.store import Store
 
 _ALTERATIONS = Path(__file__).resolve().parent / "data" / "alterations.jsonl"
 _TARGET = Path(__file__).resolve().parent.parent / "assistant" / "verify" / "verifier.json"
-# Share of right sentences that may be rejected, on the questions the model was not fitted on.
-ALLOWED = 0.04
+# Share of right sentences that weighing may reject, the mean of ACLSum and the written ones.
+ALLOWED = 0.05
 # Share of those that may pass where evidence is searched for.
-SLIPS = 0.0
+SLIPS = 0.01
 # And no less than this: of what a small model wrote without citing, a reader found hardly anything below it borne out (docs/verification.md).
 READ = 0.9
 _RIDGE = 3.0
 _FOLDS = 5
 _ANSWER = 4
 _NEAREST = 2
+_WRITTEN = "written "
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Pair:
     def right(self) -> bool:
         """Whether the evidence bears the sentence out."""
         return self.kind.startswith("right")
+
+    @property
+    def written(self) -> bool:
+        """Whether it is one of the sentences written for papers of ml_corpus."""
+        return self.case.startswith(_WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,16 @@ def question_items(path: Path, folder: Path) -> list[Item]:
     return items
 
 
+def written(folder: Path, embedder: Embedder) -> list[Pair]:
+    """Written sentences of papers of ml_corpus that the entailment model was not schooled on."""
+    from evals.training.rows import written_examples
+
+    return [
+        Pair(f"{_WRITTEN}{one.span}", one.kind, one.claim, Premise((one.evidence,), f"{one.title}. {one.evidence}", one.title))
+        for one in written_examples(folder, embedder, held=True)
+    ]
+
+
 def scifact(folder: Path) -> list[Pair]:
     """SciFact's claims: supported, contradicted, and with a cited abstract that says nothing of them."""
     found = []
@@ -147,14 +164,13 @@ def is_hard(features: Mapping[str, float]) -> bool:
 
 
 def fit(features: Sequence[Mapping[str, float]], found: Sequence[Pair]) -> tuple[dict[str, float], float]:
-    """Logistic weights; right and wrong pairs weigh the same, and so does each kind of wrong one."""
+    """Logistic weights; right and wrong pairs weigh the same, and so does each kind of either in each of the two sets."""
     names = list(features[0])
     values = np.array([[row[name] for name in names] for row in features])
     mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
-    kinds = [pair.kind for pair in found]
-    wrong = {pair.kind for pair in found if not pair.right}
-    right = sum(pair.right for pair in found)
-    weights = [len(found) / 2 / (right if pair.right else kinds.count(pair.kind) * len(wrong)) for pair in found]
+    sizes = Counter((pair.written, pair.kind) for pair in found)
+    kinds = Counter(kind.startswith("right") for _, kind in sizes)
+    weights = [len(found) / 2 / (sizes[pair.written, pair.kind] * kinds[pair.right]) for pair in found]
     beta = logistic(((values - mean) / spread).tolist(), [int(pair.right) for pair in found], weights, _RIDGE)
     scaled = beta[:-1] / spread
     return dict(zip(names, map(float, scaled), strict=True)), float(beta[-1] - scaled @ mean)
@@ -180,14 +196,19 @@ def cross_validated(features: Sequence[Mapping[str, float]], found: Sequence[Pai
 
 
 def threshold(chances: Sequence[float], features: Sequence[Mapping[str, float]], found: Sequence[Pair]) -> float:
-    """The greatest that rejects no more than the allowed share of the right pairs that no hard rule rejects."""
-    right = [c for c, f, pair in zip(chances, features, found, strict=True) if pair.right and not is_hard(f)]
-    return sorted(right)[int(ALLOWED * len(right))] - 1e-9
+    """The greatest that rejects no more than the allowed share of the right pairs that no hard rule rejects, the two sets counting alike."""
+    right: dict[bool, list[float]] = {True: [], False: []}
+    for value, row, pair in zip(chances, features, found, strict=True):
+        if pair.right and not is_hard(row):
+            right[pair.written].append(value)
+    groups = [np.array(values) for values in right.values() if values]
+    fit_for_it = [limit for limit in np.linspace(0, 1, 1001) if np.mean([(values < limit).mean() for values in groups]) <= ALLOWED]
+    return float(fit_for_it[-1])
 
 
 def strict_threshold(chances: Sequence[float], features: Sequence[Mapping[str, float]], found: Sequence[Pair]) -> float:
     """The least that lets no more than a small share of what goes beyond the evidence through: mis-citations, added clauses, wider claims."""
-    beyond = ("mis-citation", "clause", "wider")
+    beyond = ("mis-citation", "topic", "clause", "wider")
     wrong = [0.0 if is_hard(f) else c for c, f, pair in zip(chances, features, found, strict=True) if pair.kind in beyond]
     return max(READ, sorted(wrong)[-int(SLIPS * len(wrong)) - 1] + 1e-9)
 
@@ -225,6 +246,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Fit and measure the verifier.")
     parser.add_argument("--aclsum", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of ml_corpus")
     parser.add_argument("--scifact", type=Path)
     parser.add_argument("--questions", type=Path)
     parser.add_argument("--store", type=Path)
@@ -236,15 +258,17 @@ def main() -> None:
     def features_of(found: Sequence[Pair]) -> list[dict[str, float]]:
         return [verifier.features(pair.sentence, pair.premise)[0] for pair in found]
 
-    own = pairs(aclsum_items(args.aclsum), embedder)
+    own = [*pairs(aclsum_items(args.aclsum), embedder), *written(args.corpus, embedder)]
     features = features_of(own)
+    model = fit(features, own)
     chances = cross_validated(features, own)
-    limit = threshold(chances, features, own)
+    limit = threshold([chance(model, row) for row in features], features, own)
     strict = strict_threshold(chances, features, own)
     passed = [c >= strict and not is_hard(f) for c, f, p in zip(chances, features, own, strict=True) if p.right]
     print(f"strict threshold {strict:.3f}: {sum(passed) / len(passed):.3f} of the right pass")
-    report("ACLSum, cross-validated", chances, features, own, limit)
-    model = fit(features, own)
+    for title, of_written in (("ACLSum", False), ("written sentences kept from schooling", True)):
+        some = [n for n, pair in enumerate(own) if pair.written is of_written]
+        report(f"{title}, cross-validated", [chances[n] for n in some], [features[n] for n in some], [own[n] for n in some], limit)
     for name, weight in sorted(model[0].items(), key=lambda x: -abs(x[1])):
         print(f"    {name} {weight:+.2f}")
     others = []
@@ -255,16 +279,16 @@ def main() -> None:
     for title, found in others:
         rows = features_of(found)
         report(title, [chance(model, row) for row in rows], rows, found, limit)
-    print(f"\nverifying an answer of {_ANSWER} sentences: {1000 * _seconds(own, embedder):.0f} ms")
     if args.write:
         data = {
-            "fitted_on": "ACLSum train and alterations of it",
+            "fitted_on": "ACLSum train, alterations of it, and written sentences kept from schooling",
             "weights": model[0],
             "intercept": model[1],
             "threshold": limit,
             "strict": strict,
         }
         _TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    print(f"\nverifying an answer of {_ANSWER} sentences: {1000 * _seconds(own, embedder):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,11 @@
 
     python -m evals.writing --store STORE --questions dev.jsonl --llm MODEL [--out FILE]
 
+    python -m evals.writing --store STORE --questions dev.jsonl --paraphrases
+
+``--paraphrases`` has a script write instead: the labelled points of topic and comparison questions, people's wording, each with the keys of its evidence where that was shown. What it writes is right, so all
+of it should be kept.
+
 ``--out`` gets a line for each sentence shown that is not a quote, with the sentences it cites, to be read and labelled by a person
 (``supported``: true or false); such a file given as ``--labels`` yields the share supported.
 """
@@ -10,15 +15,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from assistant.core import Assistant
-from assistant.llm import ModelSettings
+from assistant.fakes import ScriptedModel
+from assistant.llm import Message, ModelSettings
 from assistant.settings import Settings
+from assistant.write.sources import plain
 from evals.cases import DataError, read_rows
 from evals.fit import shown
+
+_KEYED = re.compile(r"^\[(k[0-9a-f]+)\] (.+)$", re.MULTILINE)
 
 
 def main() -> None:
@@ -31,12 +42,16 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=ModelSettings().llm_max_tokens)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--labels", type=Path)
+    parser.add_argument("--paraphrases", action="store_true")
     args = parser.parse_args()
     if args.labels:
         report_labels(args.labels)
         return
+    if args.paraphrases and args.store and args.questions:
+        report_paraphrases(args.store, args.questions)
+        return
     if not (args.store and args.questions and args.llm):
-        raise DataError("--store, --questions and --llm go together.", "Or give --labels FILE.")
+        raise DataError("--store, --questions and --llm go together.", "Or give --labels FILE, or --paraphrases for --llm.")
     settings = Settings(llm=args.llm, llm_timeout=args.timeout, llm_max_tokens=args.max_tokens)
     assistant = Assistant(args.store, options=settings)
     counts: Counter[str] = Counter()
@@ -72,6 +87,39 @@ def main() -> None:
     print("why not shown:", "; ".join(f"{count} x {text}" for text, count in why.most_common(12)))
     if args.out:
         args.out.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def report_paraphrases(store: Path, questions: Path) -> None:
+    """Print the share kept of a writer's sentences that paraphrase rightly and cite the right keys, and why the others were not."""
+    assistant = Assistant(store, model=ScriptedModel(""))
+    kept: list[float] = []
+    shown_as: Counter[str] = Counter()
+    for _, row in read_rows(questions):
+        points = [(p.get("statement") or p.get("point"), p["evidence"]) for name in ("keypoints", "points") for p in row.get(name) or []]
+        if not points:
+            continue
+        wrote: list[str] = []
+        assistant.model = ScriptedModel(lambda messages, points=points, wrote=wrote: _paraphrased(messages, points, wrote))  # type: ignore[misc]
+        answer = assistant.ask(row["question"])
+        for sentence in wrote:
+            claim = next((c for c in answer.claims if c.support != "quoted" and c.text.strip(" .") == sentence.strip(" .")), None)
+            kept.append(float(claim is not None))
+            shown_as[claim.support if claim else "not shown"] += 1
+        for removed in answer.removed:
+            print(f"{row['id']}: {removed.text} ({removed.why})")
+    print(f"kept: {shown(kept)}; {dict(shown_as)}")
+
+
+def _paraphrased(messages: Sequence[Message], points: Sequence[tuple[str, Sequence[str] | str]], wrote: list[str]) -> str:
+    keys = {" ".join(text.split()): key for key, text in _KEYED.findall(messages[-1].content)}
+    lines = []
+    for statement, evidence in points:
+        texts = [evidence] if isinstance(evidence, str) else evidence
+        cited = [keys[plain(text)] for text in texts if plain(text) in keys]
+        if len(cited) == len(texts):
+            wrote.append(statement)
+            lines.append(f"{statement.rstrip('.')} [{', '.join(cited)}].")
+    return " ".join(lines)
 
 
 def report_labels(path: Path) -> None:

@@ -109,7 +109,12 @@ class OnnxEmbedder:
 
     def count(self, text: str) -> int:
         """Number of word pieces, without the two special tokens."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self.word_pieces(text))
+
+    def word_pieces(self, text: str) -> list[int]:
+        """Ids of a text's word pieces, without the special tokens."""
+        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return found
 
     def embed_query(self, text: str) -> Vector:
         """A question's vector ``[d]``."""
@@ -126,34 +131,6 @@ class OnnxEmbedder:
             spans = [Span(len(self._passage_prefix), len(title))]
             spans += [Span(max(s.start + shift, len(head)), s.end + shift) for s in chunk.sentences]
             yield ChunkEmbedding(_unit(tokens.mean(axis=0)), _span_means(encoding, tokens, spans))
-
-    def embed_words(self, text: str) -> tuple[list[Span], Vector]:
-        """Vectors of a text's words, in context.
-
-        Args:
-            text: a sentence or a few; what is beyond the limit is not read.
-
-        Returns:
-            Where each word is, and their unit vectors ``[words, d]``. A hyphen parts two words.
-        """
-        encoding = self._tokenizer.encode(text)
-        tokens = self._run(encoding)
-        spans: list[Span] = []
-        rows: list[list[int]] = []
-        last = None
-        for place in range(1, len(tokens) - 1):
-            word = encoding.word_ids[place]
-            start, end = encoding.offsets[place]
-            if word is not None and word == last:
-                spans[-1] = Span(spans[-1].start, end)
-                rows[-1].append(place)
-            else:
-                spans.append(Span(start, end))
-                rows.append([place])
-            last = word
-        if not rows:
-            return [], np.zeros((0, self.dimensions), np.float32)
-        return spans, np.array([_unit(tokens[row].mean(axis=0)) for row in rows])
 
     def _run(self, encoding: Encoding) -> Vector:
         ids = np.array([_cut(encoding.ids, self.limit + _SPECIAL_TOKENS)], dtype=np.int64)

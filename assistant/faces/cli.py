@@ -30,11 +30,10 @@ from assistant.faces.options import (
     width,
 )
 from assistant.faces.progress import bar
+from assistant.faces.show import FORMATS, formatted, preview, streamed
 from store.errors import InputFileError, QuestionError, SettingsError, UserError
-from store.types import Filters
 
 _INTERRUPTED = 130
-_FORMATS = ("--json", "--markdown", "--html", "--bibtex", "--csv")
 
 app = typer.Typer(
     help="Answers over a corpus of paper abstracts, with citations that hold.",
@@ -92,11 +91,10 @@ def ask(
     Examples: ask "what papers study grokking?"; echo "crowd counting" | ask -; ask --batch questions.txt --json
     """
     from assistant import history
-    from assistant.render.terminal import render
 
     filters = filters_of(year, author, venue, source)
     flags = {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}
-    formats = [name for name, wanted in zip(_FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
+    formats = [name for name, wanted in zip(FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
     if len(formats) > 1:
         raise SettingsError(f"{' and '.join(formats)} cannot go together.", "Choose one format.")
     if batch is not None:
@@ -114,10 +112,10 @@ def ask(
     assistant = open_assistant(store, flags)
     conversation = history.last() if go_on else history.new()
     if dry_run:
-        _preview(assistant, text, filters, conversation.turns, as_json)
+        preview(assistant, text, filters, conversation.turns, as_json)
         return
     if assistant.model is not None and not formats and sys.stdout.isatty():
-        answer = _streamed(assistant, text, filters, conversation.turns)
+        answer = streamed(assistant, text, filters, conversation.turns)
     else:
         answer = assistant.ask(text, filters, conversation.turns)
     if assistant.options.history:
@@ -125,68 +123,7 @@ def ask(
             history.save(conversation.after(text, answer))
         except UserError as error:
             print(f"Note: {error}", file=sys.stderr)
-    if as_json:
-        print_json(answer.as_json())
-        return
-    if as_markdown or as_html or as_bibtex or as_csv:
-        from assistant.render.export import bibtex, markdown, table
-        from assistant.render.html import page
-
-        cited = assistant.store.ledger.entries([c.id for c in answer.citations])
-        print(
-            markdown(answer) if as_markdown else page(answer, cited) if as_html else bibtex(answer, cited) if as_bibtex else table(answer),
-            end="",
-        )
-        return
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(render(answer, width=width(), color=color, explain=explain), end="")
-
-
-def _preview(assistant: Any, text: str, filters: Filters | None, turns: Any, as_json: bool) -> None:
-    prompts = assistant.preview(text, filters, turns)
-    if as_json:
-        calls = [
-            {
-                "prompt": f"{p.template.name} {p.template.version}",
-                "messages": [dataclasses.asdict(m) for m in p.messages],
-                "prompt_tokens": p.tokens,
-                "max_cost": p.cost,
-            }
-            for p in prompts
-        ]
-        print_json({"schema": 1, "calls": calls})
-        return
-    if not prompts:
-        print("Nothing would be sent: the answer needs no model.")
-        return
-    name = f"{assistant.model.name} ({assistant.model.place})" if assistant.model else "no model is configured"
-    for prompt in prompts:
-        print("\n\n".join(f"--- {m.role}\n{m.content}" for m in prompt.messages))
-        print(
-            f"\n{name}; prompt {prompt.template.name} {prompt.template.version}: {prompt.tokens:,} tokens, and its reply; at most ${prompt.cost:.4f}\n",
-            file=sys.stderr,
-        )
-    if len(prompts) > 1:
-        print("The second is for the question as the rules rewrite it; the model's rewriting may differ.", file=sys.stderr)
-
-
-def _streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) -> Any:
-    """The answer; each sentence is shown on the terminal once it is found to hold, until the whole answer takes its place."""
-    from assistant.render.terminal import safe
-    from assistant.write.checked import Checked
-
-    shown = 0
-    answer = None
-    for one in assistant.stream(text, filters, turns):
-        if isinstance(one, Checked):
-            line = safe(one.text)
-            print(line, file=sys.stderr, flush=True)
-            shown += -(-len(line) // max(1, width()))
-        else:
-            answer = one
-    if shown and sys.stderr.isatty():
-        print(f"\x1b[{shown}A\x1b[J", end="", file=sys.stderr, flush=True)
-    return answer
+    print(formatted(assistant, answer, formats[0] if formats else "", explain=explain), end="")
 
 
 @app.command()

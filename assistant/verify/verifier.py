@@ -1,7 +1,6 @@
-"""The verdict on a sentence: features of numbers, directions, names and wording, weighed by a logistic model.
+"""The verdict on a sentence: what the entailment model makes of it, and features of numbers, directions, names and wording, weighed by a logistic model.
 
-The weights are fitted by ``python -m evals.verifier`` on experts' summaries with their evidence, on alterations of them written by hand, and on evidence of other
-papers; they are kept in ``verifier.json``. docs/verification.md has the figures.
+The weights are fitted by ``python -m evals.verifier`` and kept in ``verifier.json``; docs/verification.md has the figures.
 """
 
 from __future__ import annotations
@@ -12,15 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Protocol
 
 from assistant.verify.direction import negation_count, negations, opposed, turned, unmatched_directions
+from assistant.verify.entailment import EntailmentModel
 from assistant.verify.names import unmatched_names
 from assistant.verify.numbers import swapped, unmatched
-from assistant.verify.wording import WordEmbedder, Wording, Words, wider
+from assistant.verify.wording import Wording, compare, wider
 
-_LOW = 0.55
-_WINDOWS = (3, 5)
 _SAID = 3
+_LEAST = 1e-4
+_MEANS = {
+    "reversed": "the evidence says otherwise",
+    "clause": "it adds something that is not in the evidence",
+    "number": "the evidence has another number",
+    "name": "the evidence names something else",
+    "wider": "it is wider than the evidence",
+    "topic": "the evidence does not say it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +68,27 @@ class Verdict:
     features: Mapping[str, float]
 
 
+class WordPieces(Protocol):
+    """Cuts texts into word pieces, as :class:`store.embed.OnnxEmbedder` does."""
+
+    def word_pieces(self, text: str) -> list[int]:
+        """Their ids."""
+        ...
+
+
 class Verifier:
     """Judges sentences against what they cite.
 
     Args:
-        embedder: vectors of words; the one the program ships, whatever the store uses.
+        embedder: cuts texts into word pieces; the one the program ships, whatever the store uses.
     """
 
     name = "verifier"
-    # A number or a name that is not there needs no weighing.
-    hard = ("numbers", "names", "swapped")
+    # A number that is not there needs no weighing.
+    hard = ("numbers", "swapped")
 
-    def __init__(self, embedder: WordEmbedder) -> None:
-        self._words = Words(embedder)
+    def __init__(self, embedder: WordPieces) -> None:
+        self._entailment = EntailmentModel(embedder.word_pieces)
 
     def verify(self, sentence: str, premise: Premise, *, strictly: bool = False) -> Verdict:
         """Judge one sentence.
@@ -93,7 +109,8 @@ class Verifier:
     def features(self, sentence: str, premise: Premise) -> tuple[dict[str, float], tuple[str, ...]]:
         """What is weighed, and what speaks against the sentence in words."""
         evidence = premise.text
-        wording = self._words.compare(sentence, premise.sentences, premise.context)
+        wording = compare(sentence, premise.sentences, premise.context)
+        entailed = self._entailment.judge(premise.title, evidence, sentence)
         lacking = unmatched(sentence, evidence)
         names = unmatched_names(sentence, f"{premise.title}. {evidence}", premise.context)
         against, elsewhere = opposed(sentence, evidence)
@@ -116,34 +133,24 @@ class Verifier:
             "wider": float(min(2, len(strong))),
             "directions": float(min(3, len(directions))),
             **_wording_features(wording),
+            "entailed": math.log(max(_LEAST, entailed.right) / max(_LEAST, 1 - entailed.right)),
         }
         why = [f"{text} is not in the evidence" for text in [*lacking, *names][:_SAID]]
         why += ["its numbers are exchanged"] if exchanged else []
-        why += [f"the evidence says the opposite of “{word}”" for word in against[:_SAID]]
-        why += ["it compares the other way round"] if crossed else []
-        why += ["a negation differs"] if only_claimed or only_held else []
-        why += [f"“{word}” is wider than the evidence" for word in strong[:_SAID]]
-        if gap := _gap(wording):
-            why.append(f"not in the evidence: “{gap}”")
-        return features, tuple(why)
+        worst = max(_MEANS, key=lambda kind: entailed.wrong[kind])
+        words = {
+            "reversed": [f"the evidence says the opposite of “{word}”" for word in against[:_SAID]],
+            "wider": [f"“{word}” is wider than the evidence" for word in strong[:_SAID]],
+        }.get(worst, [f"not in the evidence: “{gap}”"] if (gap := _gap(wording)) else [])
+        return features, (*why, *(words or [_MEANS[worst]]))
 
 
 def _wording_features(wording: Wording) -> dict[str, float]:
-    count = len(wording.words)
-    if not count:
-        return dict.fromkeys(("exact", "soft", "cosine", "window3", "window5", "run", "low", "unheld", "least"), 0.0)
-    soft, exact = wording.soft, wording.exact
-    windows = {n: min(sum(soft[i : i + n]) / min(n, count) for i in range(max(1, count - n + 1))) for n in _WINDOWS}
+    count, exact = len(wording.words), wording.exact
     return {
-        "exact": sum(exact) / count,
-        "soft": sum(soft) / count,
-        "cosine": wording.cosine,
-        "window3": windows[3],
-        "window5": windows[5],
+        "exact": sum(exact) / count if count else 0.0,
         "run": float(min(6, _longest(exact))),
-        "low": float(min(6, sum(s < _LOW for s in soft))),
         "unheld": float(min(10, count - sum(exact))),
-        "least": min(soft),
     }
 
 

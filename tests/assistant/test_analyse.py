@@ -69,3 +69,16 @@ def test_questions_that_cannot_be_asked(text: str) -> None:
     with pytest.raises(QuestionError) as error:
         analyse(text)
     assert error.value.message and error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute"),
+    [
+        ("What weight decay did the authors use?", "weight decay"),
+        ("which learning rate works in the lottery ticket paper?", "learning rate"),
+        ("What does weight decay do in the original grokking paper?", None),
+        ("What role do layers play in feature reuse?", None),
+    ],
+)
+def test_a_detail_is_asked_for_by_its_value(text: str, attribute: str | None) -> None:
+    assert analyse(text).attribute == attribute
