@@ -21,7 +21,7 @@ from assistant.templates import load_template
 from assistant.types import Answer, Evidence, Near, Reason
 from assistant.verify import Verifier
 from assistant.write.checked import Checked
-from assistant.write.extractive import LEADERS, cite, compared, distinct, headline, members, named_first, quotes
+from assistant.write.extractive import LEADERS, cite, compared, disputed, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
 from assistant.write.model import Prompt, Written, make_prompt, merged, write
 from assistant.write.second import SecondOpinion
@@ -255,7 +255,7 @@ class Assistant:
         claims, citations = cite([] if refused else evidence, entries)
         cited = {c.id for c in citations}
         nearest = [s.entry for s in found if s.entry.id not in cited][:_NEAREST]
-        head = headline(question.mode, reason, len(claims), len(found), counts=question.counts)
+        head = headline(question.mode, reason, len(claims), len(found), counts=question.counts, against=disputed(claims))
         answer = Answer(
             question=question.text,
             mode=question.mode,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,13 @@ _MARGIN = 0.25
 _EACH = 2
 _STATED = 0.15
 _AS_NEAR = 0.75
+# How an abstract says that it stands against what others hold.
+_DISPUTES = re.compile(
+    r"\b(?:contrary to|contradict\w*|contradistinction|unlike (?:the )?(?:common|conventional|prior|previous|earlier|popular|original)|in contrast (?:to|with) (?:the )?(?:prior|previous|earlier|common|popular|original)|"
+    r"in contrast (?:to|with) (?:\S+ ){0,5}(?:hypothesis|theory|claims?|view|belief|account)|none of the (?:\w+ )?claims|refut\w+|dispute[sd]?|disputing|disprov\w+|conflicting|(?:common|conventional|popular) (?:wisdom|belief)|common assumption|misconceptions?|challeng(?:es?|ed|ing) (?:the|this|a) (?:\w+ )?(?:view|belief|notion|idea|"
+    r"assumption|claim|hypothesis)|(?:does|do|did) not (?:bring|hold|improve|help|support|reproduce)|(?:is|are) not (?:always|necessarily|necessary|needed|required)|call(?:s|ed)? into question|question(?:s|ed)? (?:the|whether))\b",
+    re.IGNORECASE,
+)
 
 
 def members(pools: Sequence[Sequence[Scored]], question: Question, model: Model) -> list[Evidence]:
@@ -138,7 +146,12 @@ def cite(evidence: Sequence[Evidence], entries: Mapping[str, Entry]) -> tuple[tu
     return tuple(claims), tuple(citations)
 
 
-def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, counts: bool = False) -> str:
+def disputed(claims: Sequence[Claim]) -> list[int]:
+    """Numbers of the papers whose quotes say that they stand against what others hold."""
+    return sorted({n for claim in claims if _DISPUTES.search(claim.text) for n in claim.citations})
+
+
+def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, counts: bool = False, against: Sequence[int] = ()) -> str:
     """The sentence an answer opens with; empty where the quotes speak for themselves.
 
     Args:
@@ -147,6 +160,7 @@ def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, 
         claims: how many claims it has.
         considered: how many entries were looked at; 0 where a filter let none through.
         counts: the question asks how many.
+        against: papers of a comparison that say they stand against what others hold.
     """
     if reason == "no-topic":
         return "Nothing in this corpus is on this topic." if considered else "No entry passes the filter."
@@ -154,6 +168,8 @@ def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, 
         return "There are papers about it, but their abstracts do not say."
     if reason == "false-premise":
         return "An abstract speaks against what the question takes for granted."
+    if mode == "compare" and against:
+        return f"{' and '.join(f'[{n}]' for n in against)} {'says it stands' if len(against) == 1 else 'say they stand'} against what others hold."
     if mode != "list":
         return ""
     noun = "paper" if claims == 1 else "papers"

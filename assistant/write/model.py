@@ -13,6 +13,7 @@ from assistant.types import Answer, Citation, Claim, Evidence, Removed
 from assistant.verify import Verifier
 from assistant.write.checked import Checked, check
 from assistant.write.draft import drafts
+from assistant.write.extractive import disputed, headline
 from assistant.write.second import SecondOpinion
 from assistant.write.sources import Source, fence, make_sources, shown
 from store.errors import SettingsError
@@ -182,9 +183,12 @@ def merged(plain: Answer, written: Written, model: LanguageModel, prompt: Prompt
     if replaced or gone:
         parts = [f"{replaced} replaced by a quote"] * bool(replaced) + [f"{gone} removed"] * bool(gone)
         notes.append(f"Of the model's sentences {' and '.join(parts)}: the abstracts do not bear them out.")
+    # Its numbers are those of the answer without a model.
+    head = headline("compare", None, len(claims), plain.considered, against=disputed(claims)) if plain.mode == "compare" else plain.headline
     return replace(
         plain,
-        text=as_text(plain.headline, claims, citations),
+        headline=head,
+        text=as_text(head, claims, citations),
         claims=claims,
         citations=citations,
         nearest=tuple(near for near in plain.nearest if near.id not in cited),

@@ -307,3 +307,20 @@ def test_a_second_opinion_may_only_object(
     assert all("Penguins" not in request[0].content for request in judge.requests)
     assert note is None or note in " ".join((*answer.notes, *(removed.why for removed in answer.removed)))
     assert answer.usage.calls == 1 + (0 if isinstance(reply, ModelError) else 2)
+
+
+def test_a_comparison_says_which_paper_stands_against_what_others_hold(digest_store: Path) -> None:
+    question = "Do the lottery ticket paper and Rethinking the Value of Network Pruning agree on the original weights?"
+    plain = answered(digest_store, "NO ANSWER", question)
+    (against,) = {c.n for c in plain.citations if c.title == "Rethinking the Value of Network Pruning"}
+    assert plain.headline == f"[{against}] says it stands against what others hold." and plain.text.startswith(plain.headline)
+
+    def other_first(messages: Sequence[Message]) -> str:
+        rows = keyed(messages)
+        disputing = next(row for row in rows if "in contrast to the lottery" in row[1])
+        return " ".join(f"{text.rstrip('.')} [{key}]." for key, text in (rows[-1], disputing) if text)
+
+    written = answered(digest_store, other_first, question)
+    (number,) = {c.n for c in written.citations if "in contrast to the lottery" in c.quote}
+    assert written.mode == "compare" and f"[{number}]" in written.headline
+    assert answered(digest_store, "NO ANSWER", "LIME vs SHAP").headline == ""
