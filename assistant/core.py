@@ -82,7 +82,7 @@ class Assistant:
         self.name = name or str(path)
         self.options = options or Settings()
         self.model = model if model is not None else make_model(self.options)
-        self._second = make_model(self.options.model_copy(update={"llm": self.options.second_opinion}))
+        self._second = make_model(self.options.model_copy(update={"llm": self.options.second_opinion})) if self.model else None
         if not self.store.ledger.counts()["entries"]:
             raise StoreError(f"{path}: the store is empty.", f"Fill it: assistant ingest FILE --store {path}")
 
