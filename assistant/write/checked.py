@@ -20,7 +20,7 @@ _TRIED = 4
 _LABEL = re.compile(r"(?:question|papers?|sources?|titles?|abstract)\s*:", re.IGNORECASE)
 _CIRCLES = 3
 _SAME = 0.8
-_FEWEST_WORDS = 2
+_FEWEST_WORDS = 3
 _DONE = "no answer"
 
 
@@ -70,7 +70,7 @@ def check(
         if not draft.finished:
             yield Removed(draft.text, "it is unfinished")
             continue
-        if len(words) < _FEWEST_WORDS or draft.text.endswith("?") or _LABEL.match(draft.text):
+        if len(words) < _FEWEST_WORDS or draft.text.endswith(("?", ":")) or _LABEL.match(draft.text):
             yield Removed(draft.text, "it says nothing")
             continue
         if any(len(words & other) >= _SAME * len(words | other) for other in [*said, *removed]):

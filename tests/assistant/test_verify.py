@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.verify import Premise, Verifier
@@ -117,6 +117,7 @@ def test_verdicts(verifier: Verifier, sentence: str, supported: bool) -> None:
     assert 0 <= verdict.probability <= 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_two_texts_get_a_verdict(claim: str, evidence: str) -> None:
     shared = Verifier(shipped_embedder()) if not _SHARED else _SHARED[0]

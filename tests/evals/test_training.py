@@ -6,7 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.verify.entailment import EntailmentModel, encoded
@@ -45,6 +45,7 @@ def test_made_examples_are_right_by_half_and_the_wrong_ones_differ(tmp_path: Pat
     assert made == made_examples(tmp_path, 40, {"p0"})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.text(max_size=4000), st.text(max_size=900))
 def test_evidence_and_claim_are_told_apart_whatever_they_are(title: str, evidence: str, claim: str) -> None:
     ids, segments = encoded(shipped_embedder().word_pieces, title, evidence, claim)
