@@ -174,7 +174,8 @@ def merged(plain: Answer, written: Written, model: LanguageModel, prompt: Prompt
         )
         return replace(plain, **common, notes=(*plain.notes, note))  # type: ignore[arg-type]
     claims, citations = claims_of(written.checked)
-    if plain.mode != "answer":
+    # Sentences that a model did not know to cite may answer another question.
+    if plain.mode != "answer" or all(claim.support != "verified" for claim in claims):
         claims, citations = _completed(plain, claims, citations)
     cited = {c.id for c in citations}
     notes = [*plain.notes]
@@ -198,12 +199,16 @@ def merged(plain: Answer, written: Written, model: LanguageModel, prompt: Prompt
 
 
 def _completed(plain: Answer, claims: tuple[Claim, ...], citations: tuple[Citation, ...]) -> tuple[tuple[Claim, ...], tuple[Citation, ...]]:
+    """With the quotes of the answer without a model: of the papers that are not cited, or where no set was asked for, of all."""
     numbers = {c.id: c.n for c in citations}
+    spans = {(c.id, c.start, c.end) for c in citations}
+    whole = plain.mode == "answer"
     for citation in plain.citations:
-        if citation.id not in numbers:
-            n = numbers[citation.id] = max(numbers.values(), default=0) + 1
-            citations += (replace(citation, n=n),)
-            claims += (Claim(citation.quote, (n,), "quoted", 1.0),)
+        if (citation.id, citation.start, citation.end) in spans or (not whole and citation.id in numbers):
+            continue
+        n = numbers.setdefault(citation.id, max(numbers.values(), default=0) + 1)
+        citations += (replace(citation, n=n),)
+        claims += (Claim(citation.quote, (n,), "quoted", 1.0),)
     return claims, citations
 
 

@@ -324,3 +324,13 @@ def test_a_comparison_says_which_paper_stands_against_what_others_hold(digest_st
     (number,) = {c.n for c in written.citations if "in contrast to the lottery" in c.quote}
     assert written.mode == "compare" and f"[{number}]" in written.headline
     assert answered(digest_store, "NO ANSWER", "LIME vs SHAP").headline == ""
+
+
+def test_quotes_follow_where_the_model_cited_nothing_right(digest_store: Path) -> None:
+    plain = answered(digest_store, "NO ANSWER")
+    answer = answered(digest_store, lambda m: keyed(m)[-1][1])
+    assert answer.claims[0].support == "repaired"
+    spans = [(c.id, c.start, c.end) for c in answer.citations]
+    assert {(c.id, c.start, c.end) for c in plain.citations} <= set(spans) and len(spans) == len(set(spans))
+    cited = answered(digest_store, lambda m: f"{keyed(m)[0][1].rstrip('.')} [{keyed(m)[0][0]}].")
+    assert [claim.support for claim in cited.claims] == ["verified"]
