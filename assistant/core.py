@@ -35,6 +35,7 @@ from store.types import Entry, Filtered, Filters
 SAMPLE_NOTE = "Sample corpus: digests written for this program, not the papers' abstracts."
 # How the notes begin that tell of a model's failure.
 FAULTS = ("The model was not used", "The model broke off")
+_LEAST_TIME = 0.01
 _NEAREST = 3
 _CLOSE = 12
 _CLOSEST = 3
@@ -155,12 +156,15 @@ class Assistant:
             yield self.plain(text, filters, turns)
             return
         asked, usage = rewritten(text, turns, model, self.options)
+        # One timeout for all calls: what the rewriting took is not given again.
+        left = max(_LEAST_TIME, self.options.llm_timeout - (time.perf_counter() - began)) if turns else self.options.llm_timeout
+        options = self.options.model_copy(update={"llm_timeout": left})
         answer, evidence = self._answered(text, asked, filters)
         if not evidence:
             yield replace(answer, usage=usage)
             return
         written = Written(usage=usage)
-        second = SecondOpinion(self._second, self.options) if self._second else None
+        second = SecondOpinion(self._second, options) if self._second else None
         try:
             prompt = self._prompt(answer, evidence)
             cost = usage.cost + prompt.cost
@@ -169,12 +173,12 @@ class Assistant:
                 yield replace(_with_note(answer, note, began), usage=usage)
                 return
             try:
-                yield from write(model, prompt, self.options, self._verifier, written, second)
+                yield from write(model, prompt, options, self._verifier, written, second)
             except ModelError as error:
                 if not error.overflow:
                     raise
                 prompt = self._prompt(answer, evidence, most=prompt.tokens // 2)
-                yield from write(model, prompt, self.options, self._verifier, written, second)
+                yield from write(model, prompt, options, self._verifier, written, second)
         except UserError as error:
             note = f"{FAULTS[bool(written.checked)]}: {error}"
             if not written.checked:

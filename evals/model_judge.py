@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 
 from assistant.llm import Message, ModelError, ModelSettings, make_model, said
 from assistant.llm.tokens import count
 from assistant.templates import load_template
+from assistant.write.second import REPLY, verdict
 from evals.corpora import cache_path
-
-_YES = re.compile(r"^\W*(yes|no)\b", re.IGNORECASE)
-_REPLY = 16
 
 
 class ModelJudge:
@@ -35,7 +32,7 @@ class ModelJudge:
             raise ModelError(f"{model.name} would judge its own answers.", "Name another model for the judge, or add --same-judge.")
         self.name = f"model {model.name}"
         self._model = model
-        self._settings = settings.model_copy(update={"llm_max_tokens": _REPLY})
+        self._settings = settings.model_copy(update={"llm_max_tokens": REPLY})
         self._template = load_template("judge")
         self._folder = cache_path() / "verdicts"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -54,12 +51,12 @@ class ModelJudge:
         if reply is None:
             reply, _ = said(self._model, (Message("user", prompt),), self._settings)
             path.write_text(reply, encoding="utf-8")
-        match = _YES.match(reply)
-        self.unclear += match is None
-        return match is not None and match.group(1).lower() == "yes"
+        said_so = verdict(reply)
+        self.unclear += said_so is None
+        return said_so is True
 
     def estimate(self, pairs: list[tuple[str, str]]) -> tuple[int, float]:
         """Tokens and dollars at most that judging so many pairs would take."""
         prompt = sum(count(self._template.fill(premise=p, statement=s)) for p, s in pairs)
-        completion = _REPLY * len(pairs)
+        completion = REPLY * len(pairs)
         return prompt + completion, self._settings.cost(prompt, completion)

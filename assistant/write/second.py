@@ -10,7 +10,14 @@ from assistant.templates import load_template
 from assistant.verify import Premise
 
 _VERDICT = re.compile(r"^\W*(yes|no)\b", re.IGNORECASE)
-_REPLY = 16
+# Tokens a verdict may take.
+REPLY = 16
+
+
+def verdict(reply: str) -> bool | None:
+    """What a model says to the prompt ``judge``: yes, no, or neither."""
+    match = _VERDICT.match(reply)
+    return None if match is None else match.group(1).lower() == "yes"
 
 
 class SecondOpinion:
@@ -30,7 +37,7 @@ class SecondOpinion:
 
     def __init__(self, model: LanguageModel, settings: Settings) -> None:
         self._model = model
-        self._settings = settings.model_copy(update={"llm_max_tokens": _REPLY})
+        self._settings = settings.model_copy(update={"llm_max_tokens": REPLY})
         self._template = load_template("judge", settings.prompts)
         self.usage = Usage()
         self.failed: str | None = None
@@ -47,5 +54,4 @@ class SecondOpinion:
             self.failed = str(error)
             return False
         self.usage += usage
-        match = _VERDICT.match(reply)
-        return match is not None and match.group(1).lower() == "no"
+        return verdict(reply) is False

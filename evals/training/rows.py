@@ -146,8 +146,3 @@ def pieces(word_pieces: Any, title: str, evidence: str, claim: str) -> tuple[lis
     from assistant.verify.entailment import encoded
 
     return encoded(word_pieces, title, evidence, claim)
-
-
-def counts(examples: Sequence[Example]) -> dict[str, int]:
-    """Examples of each kind."""
-    return {kind: sum(one.kind == kind for one in examples) for kind in KINDS}

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def test_a_follow_up_takes_two_calls_and_both_can_be_looked_at_before(digest_sto
     assert "max_cost" in capped.ask("and to weight decay?", turns=turns).notes[0] and capped.model.requests == []  # type: ignore[union-attr]
     assistant.close()
     capped.close()
+
+
+def test_a_follow_up_has_one_timeout(digest_store: Path) -> None:
+    def slow(_: Sequence[Message]) -> str:
+        time.sleep(4)
+        return "NO ANSWER"
+
+    assistant = Assistant(digest_store, model=ScriptedModel(slow), options=Settings(llm_timeout=1.0))
+    assistant.plain("how does grokking arise?")
+    began = time.monotonic()
+    answer = assistant.ask("does weight decay help it?", turns=[Turn("how does grokking arise?", "answer", ("Weight decay",))])
+    assert time.monotonic() - began < 1.9 and "within" in answer.notes[0]
+    assistant.close()
 
 
 @pytest.fixture
