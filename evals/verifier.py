@@ -27,7 +27,7 @@ from evals.agreement import scifact_pairs
 from evals.cases import read_rows
 from evals.fit import logistic, shown
 from evals.loaders import load
-from store.embed import Embedder, OnnxEmbedder, shipped_embedder
+from store.embed import Embedder, shipped_embedder
 from store.store import Store
 
 _ALTERATIONS = Path(__file__).resolve().parent / "data" / "alterations.jsonl"
@@ -229,12 +229,12 @@ def report(title: str, chances: Sequence[float], features: Sequence[Mapping[str,
         print(f"  AUROC against {kind}: {area:.3f}")
 
 
-def _seconds(found: Sequence[Pair], embedder: OnnxEmbedder) -> float:
-    """Median seconds to verify an answer, by a verifier that has seen none of its texts."""
+def _seconds(found: Sequence[Pair], verifier: Verifier) -> float:
+    """Median seconds to verify an answer of sentences not seen before, by a verifier whose model is loaded."""
     taken = []
     right = [pair for pair in found if pair.right]
+    verifier.verify("The model is loaded.", Premise(("The model is loaded.",)))
     for start in range(0, len(right) - _ANSWER, _ANSWER):
-        verifier = Verifier(embedder)
         began = time.perf_counter()
         for pair in right[start : start + _ANSWER]:
             verifier.verify(pair.sentence, pair.premise)
@@ -259,6 +259,7 @@ def main() -> None:
         return [verifier.features(pair.sentence, pair.premise)[0] for pair in found]
 
     own = [*pairs(aclsum_items(args.aclsum), embedder), *written(args.corpus, embedder)]
+    seconds = _seconds(own, verifier)
     features = features_of(own)
     model = fit(features, own)
     chances = cross_validated(features, own)
@@ -279,6 +280,7 @@ def main() -> None:
     for title, found in others:
         rows = features_of(found)
         report(title, [chance(model, row) for row in rows], rows, found, limit)
+    print(f"\nverifying an answer of {_ANSWER} sentences: {1000 * seconds:.0f} ms")
     if args.write:
         data = {
             "fitted_on": "ACLSum train, alterations of it, and written sentences kept from schooling",
@@ -288,7 +290,6 @@ def main() -> None:
             "strict": strict,
         }
         _TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    print(f"\nverifying an answer of {_ANSWER} sentences: {1000 * _seconds(own, embedder):.0f} ms")
 
 
 if __name__ == "__main__":

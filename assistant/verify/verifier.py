@@ -15,8 +15,8 @@ from typing import Protocol
 
 from assistant.verify.direction import negation_count, negations, opposed, turned, unmatched_directions
 from assistant.verify.entailment import EntailmentModel
+from assistant.verify.figures import mislabelled, swapped, unmatched
 from assistant.verify.names import unmatched_names
-from assistant.verify.numbers import swapped, unmatched
 from assistant.verify.wording import Wording, compare, wider
 
 _SAID = 3
@@ -116,8 +116,9 @@ class Verifier:
         evidence = premise.text
         wording = compare(sentence, premise.sentences, premise.context)
         entailed = self._entailment.judge(premise.title, evidence, sentence)
-        lacking = unmatched(sentence, evidence)
-        names = unmatched_names(sentence, f"{premise.title}. {evidence}", premise.context)
+        titled = f"{premise.title}. {evidence}"
+        lacking = [*unmatched(sentence, titled), *mislabelled(sentence, titled)]
+        names = unmatched_names(sentence, titled, premise.context)
         against, elsewhere = opposed(sentence, evidence)
         only_claimed, only_held = negations(sentence, evidence)
         strong = wider(sentence, evidence)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from assistant.verify import Premise, Verifier
 from assistant.verify.direction import opposed, turned
+from assistant.verify.figures import mislabelled, swapped, unmatched
 from assistant.verify.names import names, unmatched_names
-from assistant.verify.numbers import numbers, swapped, unmatched
+from assistant.verify.numbers import numbers
 from assistant.verify.wording import wider
 from store.embed import shipped_embedder
 
