@@ -24,7 +24,7 @@ from assistant.write.checked import Checked
 from assistant.write.extractive import LEADERS, cite, compared, disputed, distinct, headline, members, named_first, quotes
 from assistant.write.extractive import text as plain
 from assistant.write.model import Prompt, Written, make_prompt, merged, write
-from assistant.write.second import SecondOpinion
+from assistant.write.second import second_opinion
 from store.embed import OnnxEmbedder, shipped_embedder
 from store.errors import StoreError, UserError
 from store.lexical import terms, word_terms
@@ -83,7 +83,7 @@ class Assistant:
         self.name = name or str(path)
         self.options = options or Settings()
         self.model = model if model is not None else make_model(self.options)
-        self._second = make_model(self.options.model_copy(update={"llm": self.options.second_opinion})) if self.model else None
+        self._second = second_opinion(self.options) if self.model else None
         if not self.store.ledger.counts()["entries"]:
             raise StoreError(f"{path}: the store is empty.", f"Fill it: assistant ingest FILE --store {path}")
 
@@ -164,7 +164,7 @@ class Assistant:
             yield replace(answer, usage=usage)
             return
         written = Written(usage=usage)
-        second = SecondOpinion(self._second, options) if self._second else None
+        second = self._second(options) if self._second else None
         try:
             prompt = self._prompt(answer, evidence)
             cost = usage.cost + prompt.cost

@@ -26,7 +26,7 @@ class Settings(ModelSettings):
     Attributes:
         prompts: folder with prompts of the user's own, which stand in for the shipped ones of the same name.
         history: whether conversations are kept.
-        second_opinion: a model, as in ``llm``, that is asked about every sentence the verifier let pass; ``none`` for none.
+        second_opinion: a model, as in ``llm``, or ``nli:FOLDER``, that is asked about every sentence the verifier let pass; ``none`` for none.
     """
 
     prompts: str = ""

@@ -18,7 +18,10 @@ _CLEAR = 2.0
 _ROUNDED = 0.02
 # "About 40" may stand for 42.
 _LOOSELY = 0.06
-_ORDINALS = {name: n for n, name in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)}
+_ORDINALS = {
+    name: n
+    for n, name in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], start=1)
+}
 _ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
 # Of each of these a text names one or some; a claim that names another than its evidence does is wrong.
 _LABELS: Mapping[str, re.Pattern[str]] = {
@@ -29,7 +32,9 @@ _LABELS: Mapping[str, re.Pattern[str]] = {
     ),
     "order": re.compile(rf"\b({_ORDINAL})[\s-]order\b", re.IGNORECASE),
     "dimensions": re.compile(r"(?<![\w-])(one|two|three|four|\d+)[\s-]?(?:D\b|dimension(?:s|al)?\b)"),
-    "growth": re.compile(r"\b(sub-?linear|super-?linear|linear|quadratic|cubic|polynomial|exponential|logarithmic|factorial)(?:al)?(?:ly)?\b", re.IGNORECASE),
+    "growth": re.compile(
+        r"\b(sub-?linear|super-?linear|linear|quadratic|cubic|polynomial|exponential|logarithmic|factorial)(?:al)?(?:ly)?\b", re.IGNORECASE
+    ),
 }
 _DIMENSIONS = {"one": 1, "two": 2, "three": 3, "four": 4}
 _NUMBERED = re.compile(r"(?<![\w.])((?:[A-Za-z][A-Za-z]*-)*?[A-Za-z]*[A-Z][A-Za-z]*)[-\s]?(\d+(?:\.\d+)*[KkMB]?)(?![\w%])")
@@ -116,7 +121,10 @@ def _crossed(one: Number, two: Number, of_one: Number, of_two: Number, evidence:
 
 def _adjacent(text: str, one: Number, two: Number) -> bool:
     """Whether one follows the other as in a range or a list: "15 to 75", "15 and 75"."""
-    return one.start < two.start and re.fullmatch(r"\s*(?:[-–,%]|to|and|or|\s|between)*\s*", text[one.start + len(one.text) : two.start]) is not None
+    return (
+        one.start < two.start
+        and re.fullmatch(r"\s*(?:[-–,%]|to|and|or|\s|between)*\s*", text[one.start + len(one.text) : two.start]) is not None
+    )
 
 
 @lru_cache(maxsize=4_000)
@@ -139,14 +147,20 @@ def _of_one(claim: str, number: Number, evidence: str) -> bool:
         return False
     noun = re.escape(after[1])
     several = re.search(rf"\b{noun}s\b", evidence, re.IGNORECASE)
-    return several is None and re.search(rf"\b(?:an?|our|this|the|one|single)\s(?:[\w+-]+\s){{0,3}}{noun}\b", evidence, re.IGNORECASE) is not None
+    return (
+        several is None
+        and re.search(rf"\b(?:an?|our|this|the|one|single)\s(?:[\w+-]+\s){{0,3}}{noun}\b", evidence, re.IGNORECASE) is not None
+    )
 
 
 def _listed(evidence: str, count: float) -> bool:
     """Whether the evidence lists so many things."""
     if count == 2:
         return True
-    return 2 < count <= 5 and re.search(rf"(?:[^,.;]{{2,60}},\s){{{int(count) - 2}}}[^,.;]{{2,60}},?\s(?:and|or|as well as)\s", evidence) is not None
+    return (
+        2 < count <= 5
+        and re.search(rf"(?:[^,.;]{{2,60}},\s){{{int(count) - 2}}}[^,.;]{{2,60}},?\s(?:and|or|as well as)\s", evidence) is not None
+    )
 
 
 @lru_cache(maxsize=4_000)
@@ -194,5 +208,8 @@ def _same_share(claimed: Number, held: Number) -> bool:
         other, times = (part, held) if part is not None else (whole, claimed)
         if other is None or times.unit not in ("x", ""):
             return False
-        return any(abs(other - value) <= _ROUNDED * other for value in ([1 / times.value] if times.value else []) + [times.value] * (not times.unit))
+        return any(
+            abs(other - value) <= _ROUNDED * other
+            for value in ([1 / times.value] if times.value else []) + [times.value] * (not times.unit)
+        )
     return min(abs(part - whole), abs(part - (1 - whole))) <= _ROUNDED

@@ -9,11 +9,41 @@ from functools import lru_cache
 
 from store.lexical import word_terms
 
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "b": 1e9, "bn": 1e9, "trillion": 1e12, "t": 1e12}
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SCALES = {
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "k": 1e3,
+    "million": 1e6,
+    "m": 1e6,
+    "billion": 1e9,
+    "b": 1e9,
+    "bn": 1e9,
+    "trillion": 1e12,
+    "t": 1e12,
+}
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {**{word: n for n, word in enumerate(_ONES)}, **{word: 10 * n for n, word in enumerate(_TENS, start=2)}, "dozen": 12}
 _PARTS = {
     "half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12,
@@ -65,12 +95,26 @@ _WORD = re.compile(r"[^\W\d_]+")
 # What stands beyond these belongs to another number.
 _PARTED = re.compile(r"\b(?:while|whereas|and|but|versus|vs|compared|against|respectively)\b|[;:]|,\s", re.IGNORECASE)
 _ABOUT = r"(?:(?:about|around|roughly|approximately|nearly|almost|an?|on average|some|only|just)\s+)*"
-_LOOSE = re.compile(r"\b(?:about|around|roughly|approximately|nearly|almost|over|close to|more than|less than|under|up to|some|just)\s+(?:an?\s+)?$", re.IGNORECASE)
-_OVER = re.compile(rf"(?:\b(?:over|(?<!no )(?:more|greater|higher|larger) than|at least|above|exceed\w*|beyond|no less than)|[>≥])\s*{_ABOUT}$", re.IGNORECASE)
-_UNDER = re.compile(rf"(?:\b(?:under|(?<!no )(?:less|fewer|lower|smaller) than|at most|below|up to|no more than|within|as much as)|[<≤])\s*{_ABOUT}$", re.IGNORECASE)
-_CHANGE = re.compile(r"^\s*(?:\w+ly\s)?(?:fewer|less|lower|smaller|faster|slower|more|higher|larger|better|worse|shorter|longer|reductions?|increases?|improvements?|gains?|drops?|decreases?)\b", re.IGNORECASE)
+_LOOSE = re.compile(
+    r"\b(?:about|around|roughly|approximately|nearly|almost|over|close to|more than|less than|under|up to|some|just)\s+(?:an?\s+)?$",
+    re.IGNORECASE,
+)
+_OVER = re.compile(
+    rf"(?:\b(?:over|(?<!no )(?:more|greater|higher|larger) than|at least|above|exceed\w*|beyond|no less than)|[>≥])\s*{_ABOUT}$",
+    re.IGNORECASE,
+)
+_UNDER = re.compile(
+    rf"(?:\b(?:under|(?<!no )(?:less|fewer|lower|smaller) than|at most|below|up to|no more than|within|as much as)|[<≤])\s*{_ABOUT}$",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"^\s*(?:\w+ly\s)?(?:fewer|less|lower|smaller|faster|slower|more|higher|larger|better|worse|shorter|longer|reductions?|increases?|improvements?|gains?|drops?|decreases?)\b",
+    re.IGNORECASE,
+)
 _BY = re.compile(rf"\bby\s+(?:up to\s+|as much as\s+|over\s+|more than\s+|at least\s+)?{_ABOUT}$", re.IGNORECASE)
-_TO = re.compile(rf"\b(?:increas|reduc|decreas|lower|rais|cut|drop|fall|rise|shrink|grow|improv)\w*(?:\s\S+){{0,6}}?\sto\s+{_ABOUT}$", re.IGNORECASE)
+_TO = re.compile(
+    rf"\b(?:increas|reduc|decreas|lower|rais|cut|drop|fall|rise|shrink|grow|improv)\w*(?:\s\S+){{0,6}}?\sto\s+{_ABOUT}$", re.IGNORECASE
+)
 _OF = re.compile(r"^\s*of\s+(?!reduction|improvement|increase)", re.IGNORECASE)
 _REACH = 4
 
@@ -204,9 +248,7 @@ def _unit(text: str) -> str:
     return "x" if plain.strip(" -") else ""
 
 
-def _number(
-    text: str, match: re.Match[str], value: float, step: float, unit: str, measure: tuple[str, float] | None = None
-) -> Number:
+def _number(text: str, match: re.Match[str], value: float, step: float, unit: str, measure: tuple[str, float] | None = None) -> Number:
     def stems(words: Sequence[str]) -> list[str]:
         return [stem for word in words for stem in (word_terms(word) or ((word.lower(),) if word.lower() in ("from", "to") else ()))]
 

@@ -11,7 +11,7 @@ from assistant.hostile import harm
 from assistant.types import Removed
 from assistant.verify import Premise, Verdict, Verifier
 from assistant.write.draft import Draft
-from assistant.write.second import SecondOpinion
+from assistant.write.second import Objector
 from assistant.write.sources import Source
 from store.lexical import terms
 
@@ -42,7 +42,7 @@ class Checked:
 
 
 def check(
-    drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier, second: SecondOpinion | None = None
+    drafts: Iterable[Draft], sources: Sequence[Source], verifier: Verifier, second: Objector | None = None
 ) -> Iterator[Checked | Removed]:
     """Decide on each sentence as it comes.
 

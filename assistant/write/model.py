@@ -14,7 +14,7 @@ from assistant.verify import Verifier
 from assistant.write.checked import Checked, check
 from assistant.write.draft import drafts
 from assistant.write.extractive import disputed, headline
-from assistant.write.second import SecondOpinion
+from assistant.write.second import Objector
 from assistant.write.sources import Source, fence, make_sources, shown
 from store.errors import SettingsError
 from store.types import Entry
@@ -95,7 +95,7 @@ def make_prompt(
 
 
 def write(
-    model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifier: Verifier, into: Written, second: SecondOpinion | None = None
+    model: LanguageModel, prompt: Prompt, settings: ModelSettings, verifier: Verifier, into: Written, second: Objector | None = None
 ) -> Iterator[Checked]:
     """Sentences as they are written and found to hold.
 

@@ -31,6 +31,13 @@ def verifier() -> Verifier:
         ("two data sets, twice", [(2, ""), (2, "x")]),
         ("ranks 2nd", [(2, "place")]),
         ("7-billion model", [(7e9, "")]),
+        ("twenty-three of four hundred thousand", [(23, ""), (4e5, "")]),
+        ("a hundredfold, x3.5 and 60X", [(100, "x"), (3.5, "x"), (60, "x")]),
+        ("three quarters, halved, a third of it", [(0.75, "share"), (0.5, "share"), (1 / 3, "share")]),
+        ("a third data set in three-dimensional space", []),
+        ("two orders of magnitude", [(100, "x")]),
+        ("a decade and half a dozen", [(10, ""), (6, "")]),
+        ("a 6-DOF arm, 38ml", [(6, ""), (38, "")]),
     ],
 )
 def test_numbers_are_read_with_scale_and_unit(text: str, found: list[tuple[float, str]]) -> None:
@@ -48,6 +55,22 @@ def test_numbers_are_read_with_scale_and_unit(text: str, found: list[tuple[float
         ("2.97 times", "3 times", ["2.97 times"]),
         ("81%", "80%", ["81%"]),
         ("three tasks", "two tasks", ["three"]),
+        ("after 24 months", "after 2 years", []),
+        ("0.11 s", "0.11 ms", ["0.11"]),
+        ("110 µs", "0.11 ms", []),
+        ("265 bits/s", "265 bits/min", ["265"]),
+        ("half of the data", "50% of the data", []),
+        ("a fifth of the data", "2x less data", ["a fifth"]),
+        ("a thirtieth of the size", "compressed 30 times", []),
+        ("40% fewer parameters", "uses 60% of the parameters", []),
+        ("40% fewer parameters", "uses 40% of the parameters", ["40%"]),
+        ("35% was rejected", "65% was rejected", ["35%"]),
+        ("reuses less than 70%", "reuses over 70%", ["70%"]),
+        ("right in 98% of cases", "an accuracy of 0.98", []),
+        ("4 out of 8 functions", "four of the eight functions", []),
+        ("three data sets", "on MNIST, SVHN and CIFAR", []),
+        ("two robots", "tested on a small robot", ["two"]),
+        ("about 40 subjects", "with 42 subjects", []),
     ],
 )
 def test_numbers_must_be_in_the_evidence(claim: str, evidence: str, lacking: list[str]) -> None:
@@ -59,6 +82,29 @@ def test_exchanged_numbers_are_seen() -> None:
     assert swapped("BERT reaches 93% while the LSTM reaches 88%.", evidence)
     assert not swapped("The LSTM reaches 93% while BERT reaches 88%.", evidence)
     assert not swapped("Errors fell to 5 for speech and 9 for text.", "Errors fell to 5 and 9 for speech and text, respectively.")
+
+
+def test_numbers_exchanged_among_others_are_seen() -> None:
+    evidence = "The model reaches a box AP of 49.7 box and 43.2 mask points; Mask R-CNN boxes and masks are worse. Sensitivity and specificity differ."
+    assert swapped("It reaches 43.2 box and 49.7 mask points.", evidence)
+    assert not swapped("It reaches 49.7 box and 43.2 mask points.", evidence)
+    assert not swapped("Between 15% and 75% of the energy is saved by Zeus.", "Zeus improves the saved energy by 15% to 75%.")
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "found"),
+    [
+        ("It came second.", "It won the first place.", ["came second"]),
+        ("It ranked third.", "It took the 3rd place.", []),
+        ("It infers 2D poses.", "It infers three-dimensional poses.", ["2D"]),
+        ("It infers 2D poses.", "It infers poses.", []),
+        ("Cost grows cubically.", "Cost grows quadratically.", ["cubically"]),
+        ("On ImageNet-21K it wins.", "On ImageNet-1K it wins.", ["ImageNet-21K"]),
+        ("GPT-3 and GPT-4 agree.", "GPT-4 agrees with GPT-3.", []),
+    ],
+)
+def test_places_dimensions_and_versions_must_be_those_of_the_evidence(claim: str, evidence: str, found: list[str]) -> None:
+    assert mislabelled(claim, evidence) == found
 
 
 def test_names() -> None:

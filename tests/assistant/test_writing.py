@@ -296,7 +296,7 @@ def test_a_second_opinion_may_only_object(
     digest_store: Path, monkeypatch: pytest.MonkeyPatch, reply: str | ModelError, kept: int, note: str | None
 ) -> None:
     judge = ScriptedModel(reply, name="judge")
-    monkeypatch.setattr("assistant.core.make_model", lambda settings: judge if settings.llm == "judge" else None)
+    monkeypatch.setattr("assistant.write.second.make_model", lambda settings: judge if settings.llm == "judge" else None)
     writer = ScriptedModel(lambda m: " ".join(f"{s.rstrip('.')} [{k}]." for k, s in keyed(m)[:2]) + " Penguins always win at chess.")
     assistant = Assistant(digest_store, model=writer, options=Settings(second_opinion="judge"))
     answer = assistant.ask(QUESTION)
