@@ -228,30 +228,34 @@ def analyse(text: str) -> Question:
     )
 
 
-def check(text: str) -> str:
+def check(text: str, what: str = "question") -> str:
     """The question with white space tidied.
+
+    Args:
+        text: as typed.
+        what: what errors call it.
 
     Raises:
         QuestionError: as in :func:`analyse`.
     """
     question = " ".join(text.split())
     if not question:
-        raise QuestionError("The question is empty.", 'Ask something, for example: ask "what papers study grokking?"')
+        raise QuestionError(f"The {what} is empty.", 'Ask something, for example: ask "what papers study grokking?"')
     if len(question) > MAX_QUESTION:
         raise QuestionError(
-            f"The question has {len(question):,} characters, at most {MAX_QUESTION:,} are read.", "Ask one question at a time."
+            f"The {what} has {len(question):,} characters, at most {MAX_QUESTION:,} are read.", "Ask one question at a time."
         )
     for place, char in enumerate(question):
         if ord(char) < 32 or 127 <= ord(char) < 160:
             raise QuestionError(
-                f"The question holds a control character (U+{ord(char):04X} at position {place + 1}).", "Remove it and ask again."
+                f"The {what} holds a control character (U+{ord(char):04X} at position {place + 1}).", "Remove it and ask again."
             )
     other = other_language(question)
     if other:
-        raise QuestionError(f"The question seems to be in {other}; only English is understood.", "Ask it in English.")
+        raise QuestionError(f"The {what} seems to be in {other}; only English is understood.", "Ask it in English.")
     if all(word in _FUNCTION_WORDS for word in terms(question)):
         raise QuestionError(
-            "The question holds no word to search for, only stop words or punctuation.", "Name the topic, method or paper you mean."
+            f"The {what} holds no word to search for, only stop words or punctuation.", "Name the topic, method or paper you mean."
         )
     return question
 

@@ -18,7 +18,9 @@ from assistant.premise import denials
 from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
 from assistant.templates import load_template
-from assistant.types import Answer, Evidence, Near, Reason
+from assistant.topics.compose import Length
+from assistant.topics.summarize import about, focused, gathered, summary
+from assistant.types import Answer, Evidence, Near, Reason, Summary
 from assistant.verify import Verifier
 from assistant.write.checked import Checked
 from assistant.write.extractive import LEADERS, cite, compared, disputed, distinct, headline, members, named_first, quotes
@@ -98,7 +100,7 @@ class Assistant:
             QuestionError: the query cannot be searched for.
         """
         question = analyse(query)
-        found = named_first(gather(self.store, _about(question), question, within=self._within(filters)), question)
+        found = named_first(gather(self.store, looked_for(question), question, within=self._within(filters)), question)
         hits = []
         for scored in found[:count]:
             held = set(terms(f"{scored.entry.title or ''} {scored.entry.abstract}"))
@@ -119,6 +121,35 @@ class Assistant:
             QuestionError: it cannot be asked.
         """
         return [answer for answer in self.stream(text, filters, turns) if isinstance(answer, Answer)][-1]
+
+    def summarize(self, topic: str, filters: Filters | None = None, *, length: Length = "medium", focus: str | None = None) -> Summary:
+        """Sum up what the store's papers say on a topic, in themes, each sentence cited.
+
+        Args:
+            topic: what about, in a few words.
+            filters: only entries that pass.
+            length: how much to quote.
+            focus: what matters most to the reader, if anything: sentences on it are preferred.
+
+        Raises:
+            QuestionError: the topic or the focus cannot be searched for.
+        """
+        began = time.perf_counter()
+        within = self._within(filters)
+        found = gathered(self.store, about(topic), within)
+        if focus and found.members:
+            found = focused(self.store, found, focus)
+        return summary(found, topic, length, focus, within, self.name, began)
+
+    async def asummarize(
+        self, topic: str, filters: Filters | None = None, *, length: Length = "medium", focus: str | None = None
+    ) -> Summary:
+        """:meth:`summarize` in a thread, for asynchronous programs.
+
+        Raises:
+            QuestionError: the topic or the focus cannot be searched for.
+        """
+        return await asyncio.to_thread(self.summarize, topic, filters, length=length, focus=focus)
 
     async def aask(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
         """:meth:`ask` in a thread, for asynchronous programs.
@@ -238,7 +269,7 @@ class Assistant:
         within = self._within(filters)
         if question.everything:
             return self._about_everything(question, within, began), []
-        about = _about(question)
+        about = looked_for(question)
         found = named_first(gather(self.store, about, question, within=within), question)
         reason, chance = self._refusal(found, about, question)
         if question.mode == "list":
@@ -330,7 +361,7 @@ class Assistant:
         return self.store.ledger.filter(filters) if filters else None
 
 
-def _about(question: Question) -> str:
+def looked_for(question: Question) -> str:
     """What to look for: a question's topic where it asks for papers."""
     return (facet_topic(question) or question.topic) if question.mode == "list" else question.text
 

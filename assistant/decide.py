@@ -62,9 +62,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The relevance model, the refusal model and the probability above which a question is refused."""
+    """The relevance model, the one that adds likeness to examples, the refusal model and the probability above which a question is refused."""
 
     relevance: Model
+    feedback: Model
     refusal: Model
     threshold: float
 
@@ -73,8 +74,8 @@ class Calibration:
 def calibration() -> Calibration:
     """The models that are shipped."""
     data = json.loads(files("assistant").joinpath("calibration.json").read_text(encoding="utf-8"))
-    relevance, refusal = (Model(data[name]["weights"], data[name]["intercept"]) for name in ("relevance", "refusal"))
-    return Calibration(relevance, refusal, float(data["refusal"]["threshold"]))
+    relevance, feedback, refusal = (Model(data[name]["weights"], data[name]["intercept"]) for name in ("relevance", "feedback", "refusal"))
+    return Calibration(relevance, feedback, refusal, float(data["refusal"]["threshold"]))
 
 
 def relevance_features(scored: Scored) -> dict[str, float]:
@@ -156,20 +157,21 @@ def member_probability(scored: Scored, question: Question, model: Model) -> floa
     return kind * (model.probability(relevance_features(scored)) if facet_topic(question) else 1.0)
 
 
-def choose(probabilities: Sequence[float], limit: int = 1000) -> int:
-    """How many of a ranked list to return: the size with the greatest expected F1.
+def choose(probabilities: Sequence[float], limit: int = 1000, beta: float = 1.0) -> int:
+    """How many of a ranked list to return: the size with the greatest expected F measure.
 
     The expectation is approximated by the ratio of expectations (Nan et al. 2012, "Optimizing F-measures").
 
     Args:
         probabilities: of relevance, best first.
         limit: never more than this.
+        beta: how many times as much recall counts as precision.
     """
     whole = sum(probabilities)
     best, size, held = 0.0, 0, 0.0
     for number, probability in enumerate(probabilities[:limit], start=1):
         held += probability
-        value = 2 * held / (number + whole)
+        value = (1 + beta**2) * held / (number + beta**2 * whole)
         if value > best:
             best, size = value, number
     return size

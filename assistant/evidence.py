@@ -144,10 +144,15 @@ def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str]
     return Scored(entry, candidate, features, holds, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
 
 
+def points_elsewhere(sentence: str) -> bool:
+    """Whether a sentence says where code or data are."""
+    return _POINTS.search(sentence) is not None
+
+
 @lru_cache(maxsize=20_000)
 def _manner(sentence: str) -> float:
     """What a sentence's own words add, whatever is asked."""
-    pointer = _POINTER * (_POINTS.search(sentence) is not None)
+    pointer = _POINTER * points_elsewhere(sentence)
     return _STATED * (STATES.search(sentence) is not None) - pointer - _ORDER * gives_orders(sentence)
 
 

@@ -71,6 +71,86 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
+class Theme:
+    """Papers of a summary that belong together, and what they say; ``members`` are entry ids, those it quotes first."""
+
+    name: str
+    claims: tuple[Claim, ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A paper in a summary's table: sentences of its abstract; None where none of its sentences is of the kind."""
+
+    id: str
+    title: str | None
+    problem: str | None
+    approach: str | None
+    finding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what was judged relevant a summary cites: two counts, and the ids of the entries it leaves out."""
+
+    relevant: int
+    cited: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A topic's summary as every face renders it; see docs/design.md for the JSON contract.
+
+    ``members`` are the entries judged relevant, best first; ``table`` has a row for each that is cited; ``limitations`` and ``disagreements`` hold what abstracts say of
+    open questions and of views they stand against. ``reason`` is ``too-broad`` where the topic fits too much of the corpus to be summed up.
+    """
+
+    topic: str
+    status: Status
+    reason: Literal["no-topic", "too-broad"] | None
+    text: str
+    overview: tuple[Claim, ...]
+    themes: tuple[Theme, ...]
+    limitations: tuple[Claim, ...]
+    disagreements: tuple[Claim, ...]
+    table: tuple[Row, ...]
+    members: tuple[Near, ...]
+    coverage: Coverage
+    citations: tuple[Citation, ...]
+    nearest: tuple[Near, ...]
+    considered: int
+    store: str
+    seconds: float
+    length: Literal["short", "medium", "long"] = "medium"
+    focus: str | None = None
+    headline: str = ""
+    lacking: tuple[tuple[str, int], ...] = ()
+    model: str | None = None
+    prompt: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    removed: tuple[Removed, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All claims, in reading order."""
+        return (*self.overview, *(claim for theme in self.themes for claim in theme.claims), *self.disagreements, *self.limitations)
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as the JSON contract has it."""
+        data = asdict(self)
+        for name in ("headline", "lacking"):
+            del data[name]
+        extra: dict[str, Any] = {"lacking": dict(self.lacking)} if self.lacking else {}
+        if self.store == "sample":
+            extra["note"] = "digests written for this program, not the papers' abstracts"
+        return {"schema": 1, **data, **extra}
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 

@@ -219,6 +219,7 @@ def main() -> None:
         chances = refusal_chances(cases, own)
         limit = threshold([p for p, c in zip(chances, cases, strict=True) if c.row["kind"] != "unanswerable"])
         data = {
+            **json.loads(_TARGET.read_text(encoding="utf-8")),
             "fitted_on": {"files": [args.questions.name, _OWN.name], "questions": len(cases) + len(own)},
             "relevance": {"weights": relevance.weights, "intercept": relevance.intercept},
             "refusal": {"weights": refusal.weights, "intercept": refusal.intercept, "threshold": limit},

@@ -15,6 +15,7 @@ from assistant.evidence import gather
 from assistant.followup import Turn, understood
 from assistant.history import Conversation
 from assistant.settings import Settings
+from assistant.types import Citation
 from assistant.write.extractive import quotes
 from evals.cases import Case
 from store.errors import QuestionError
@@ -137,9 +138,9 @@ class AssistantSystem:
 
     def run(self, case: Case, gold: Sequence[set[str]]) -> Outcome:
         """Ask one case."""
-        if case.kind == "topic":
-            return Outcome("unsupported")
         began = time.perf_counter()
+        if case.kind == "topic":
+            return self._summary(case, began)
         if case.kind == "rationale":
             return self._rationale(case, gold, began)
         try:
@@ -151,18 +152,7 @@ class AssistantSystem:
         except QuestionError as error:
             return Outcome("abstained", "bad-question", text=str(error), returned=(), quotes=(), statements=())
         seconds = time.perf_counter() - began
-        entries = self._assistant.store.ledger.entries(list({c.id for c in answer.citations}))
-        held = tuple(
-            Quote(
-                c.id,
-                c.quote,
-                c.start,
-                c.end,
-                c.field,
-                ((entries[c.id].title or "") if c.field == "title" else entries[c.id].abstract)[c.start : c.end] == c.quote,
-            )
-            for c in answer.citations
-        )
+        held = self._held(answer.citations)
         by_number = {c.n: c.id for c in answer.citations}
         return Outcome(
             status=answer.status,
@@ -179,6 +169,37 @@ class AssistantSystem:
             calls=answer.usage.calls,
             cost=answer.usage.cost,
             fault=next((note for note in answer.notes if note.startswith(FAULTS)), None),
+        )
+
+    def _held(self, citations: Sequence[Citation]) -> tuple[Quote, ...]:
+        """What is quoted, and whether it stands where the citation says."""
+        entries = self._assistant.store.ledger.entries(list({c.id for c in citations}))
+
+        def text(c: Citation) -> str:
+            return (entries[c.id].title or "") if c.field == "title" else entries[c.id].abstract
+
+        return tuple(Quote(c.id, c.quote, c.start, c.end, c.field, text(c)[c.start : c.end] == c.quote) for c in citations)
+
+    def _summary(self, case: Case, began: float) -> Outcome:
+        """A topic's summary, at medium length."""
+        made = self._assistant.summarize(case.topic or case.asked)
+        held = self._held(made.citations)
+        by_number = {c.n: c.id for c in made.citations}
+        return Outcome(
+            status=made.status,
+            reason=made.reason,
+            returned=tuple(dict.fromkeys(q.id for q in held)),
+            quotes=held,
+            statements=tuple(Statement(c.text, tuple(by_number[n] for n in c.citations)) for c in made.claims),
+            themes=tuple(theme.members for theme in made.themes),
+            members=tuple(member.id for member in made.members),
+            text=made.text,
+            seconds=time.perf_counter() - began,
+            prompt_tokens=made.usage.prompt_tokens,
+            tokens=made.usage.prompt_tokens + made.usage.completion_tokens,
+            calls=made.usage.calls,
+            cost=made.usage.cost,
+            fault=next((note for note in made.notes if note.startswith(FAULTS)), None),
         )
 
     def _rationale(self, case: Case, gold: Sequence[set[str]], began: float) -> Outcome:

@@ -31,6 +31,7 @@ from assistant.faces.options import (
 )
 from assistant.faces.progress import bar
 from assistant.faces.show import FORMATS, formatted, preview, streamed
+from assistant.faces.topics import register
 from store.errors import InputFileError, QuestionError, SettingsError, UserError
 
 _INTERRUPTED = 130
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(config_app, name="config")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(history_app, name="history")
+register(app)
 
 
 def _version(asked: bool) -> None:

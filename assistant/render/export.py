@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from assistant.core import SAMPLE_NOTE
 from assistant.render.terminal import paragraphs, safe
-from assistant.types import Answer
+from assistant.types import Answer, Summary
 from store.types import Entry
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|!])")
@@ -20,12 +20,14 @@ _MARKDOWN_TEXT = re.compile(r"([\\`*_<>#|!]|\[(?!\d+\])|(?<!\d)\])")
 _LATEX = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
+def markdown_text(text: str) -> str:
+    """Text on one line as Markdown: nothing in it can become markup."""
+    return _AUTOLINK.sub(r"\\\g<0>", _MARKDOWN.sub(r"\\\1", safe(text)))
+
+
 def markdown(answer: Answer) -> str:
     """An answer as Markdown; nothing in a title or quote can become markup."""
-
-    def plain(text: str) -> str:
-        return _AUTOLINK.sub(r"\\\g<0>", _MARKDOWN.sub(r"\\\1", safe(text)))
-
+    plain = markdown_text
     lines = [f"# {plain(answer.question)}", ""]
     if answer.store == "sample":
         lines += [f"*{SAMPLE_NOTE}*", ""]
@@ -46,8 +48,8 @@ def markdown(answer: Answer) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def bibtex(answer: Answer, entries: Mapping[str, Entry]) -> str:
-    """BibTeX of the entries an answer cites, each once, in order of citation."""
+def bibtex(answer: Answer | Summary, entries: Mapping[str, Entry]) -> str:
+    """BibTeX of the entries an answer or a summary cites, each once, in order of citation."""
 
     def field(name: str, value: str) -> str:
         return f"  {name} = {{{''.join(_LATEX.get(c, c) for c in safe(value))}}},"

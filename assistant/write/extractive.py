@@ -148,7 +148,12 @@ def cite(evidence: Sequence[Evidence], entries: Mapping[str, Entry]) -> tuple[tu
 
 def disputed(claims: Sequence[Claim]) -> list[int]:
     """Numbers of the papers whose quotes say that they stand against what others hold."""
-    return sorted({n for claim in claims if _DISPUTES.search(claim.text) for n in claim.citations})
+    return sorted({n for claim in claims if disputed_text(claim.text) for n in claim.citations})
+
+
+def disputed_text(sentence: str) -> bool:
+    """Whether a sentence says that it stands against what others hold."""
+    return _DISPUTES.search(sentence) is not None
 
 
 def headline(mode: str, reason: Reason | None, claims: int, considered: int, *, counts: bool = False, against: Sequence[int] = ()) -> str:

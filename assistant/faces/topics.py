@@ -1,0 +1,120 @@
+"""Commands about topics."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assistant.faces.options import (
+    AuthorOption,
+    JsonOption,
+    SourceOption,
+    StoreOption,
+    VenueOption,
+    YearOption,
+    filters_of,
+    open_assistant,
+    width,
+)
+from store.errors import QuestionError, SettingsError
+
+FORMATS = ("--json", "--markdown", "--html", "--bibtex")
+LENGTHS = ("short", "medium", "long")
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file; .json, .md, .html and .bib tell the format.")
+]
+_BY_ENDING = {".json": "--json", ".md": "--markdown", ".html": "--html", ".htm": "--html", ".bib": "--bibtex"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(summarize)
+    app.command("summarise", hidden=True)(summarize)
+
+
+def summarize(
+    topic: Annotated[str | None, typer.Argument(help="The topic, in a few words; - reads it from standard input.")] = None,
+    store: StoreOption = None,
+    length: Annotated[str, typer.Option("--length", metavar="|".join(LENGTHS), help="How much to quote.")] = "medium",
+    focus: Annotated[str | None, typer.Option("--focus", metavar="TEXT", help="What matters most: sentences on it are preferred.")] = None,
+    as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page; quotes open in their abstracts.")] = False,
+    as_bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX of what is cited.")] = False,
+    output: OutputOption = None,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what of a model's sentences was removed.")] = False,
+) -> None:
+    """Sum up what the papers say on a topic: themes, findings, open questions, and how much of the relevant papers is cited.
+
+    Examples: assistant summarize "pruning of neural networks"; assistant summarize grokking --length short -o grokking.html
+    """
+    filters = filters_of(year, author, venue, source)
+    if length not in LENGTHS:
+        raise SettingsError(f"--length {length!r} is not a length.", f"Write {', '.join(LENGTHS[:-1])} or {LENGTHS[-1]}.")
+    form = chosen_format((as_json, as_markdown, as_html, as_bibtex), output)
+    if topic is None:
+        raise QuestionError("No topic was given.", 'For example: assistant summarize "pruning of neural networks"')
+    text = sys.stdin.read() if topic == "-" else topic
+    assistant = open_assistant(store)
+    made = assistant.summarize(text, filters, length=length, focus=focus)
+    write_out(formatted(assistant, made, form, to_file=output is not None, explain=explain), output)
+
+
+def chosen_format(wanted: tuple[bool, ...], output: Path | None) -> str:
+    """One of :data:`FORMATS`, or empty for text.
+
+    Raises:
+        SettingsError: several were asked for.
+    """
+    given = [name for name, one in zip(FORMATS, wanted, strict=True) if one]
+    if len(given) > 1:
+        raise SettingsError(f"{' and '.join(given)} cannot go together.", "Choose one format.")
+    return given[0] if given else _BY_ENDING.get(output.suffix.lower(), "") if output else ""
+
+
+def formatted(assistant: Any, made: Any, form: str, *, to_file: bool, explain: bool) -> str:
+    """A summary as text in one of the formats."""
+    if form == "--json":
+        return json.dumps(made.as_json(), ensure_ascii=False) + "\n"
+    if not form:
+        from assistant.render.summary import render
+
+        color = not to_file and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        return render(made, width=80 if to_file else width(), color=color, explain=explain)
+    if form == "--markdown":
+        from assistant.render.summary import markdown
+
+        return markdown(made)
+    cited = assistant.store.ledger.entries([c.id for c in made.citations])
+    if form == "--bibtex":
+        from assistant.render.export import bibtex
+
+        return bibtex(made, cited)
+    from assistant.render.html import summary_page
+
+    return summary_page(made, cited)
+
+
+def write_out(text: str, output: Path | None) -> None:
+    """Print a text, or write it to a file and say so.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{output}: cannot be written ({error.strerror or error}).", "Name another file.") from None
+    print(f"Written to {output}.", file=sys.stderr)

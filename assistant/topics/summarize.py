@@ -1,0 +1,221 @@
+"""From a topic to its summary, without a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from assistant.analyse import Question, analyse, check, content_terms
+from assistant.decide import calibration, refusal
+from assistant.evidence import gather, term_weights
+from assistant.topics.compose import Composed, Length, compose, rescored, row
+from assistant.topics.members import DEEP, Member, members, rarity_of, vectors_of
+from assistant.topics.themes import Group, group
+from assistant.types import Citation, Claim, Coverage, Near, Summary, Theme
+from assistant.write.extractive import cite
+from store.errors import QuestionError
+from store.store import Store
+from store.types import Entry, Filtered
+
+_NEAREST = 5
+# Where this share of the corpus holds all of a topic's words, or so many papers belong to it, a summary would say nothing.
+_EVERYWHERE = 0.4
+_SMALL = 40
+_TOO_MANY = 200
+_ROOM = 2
+_WIDEST = 1600
+TOO_BROAD = "Too much of this corpus is about that to be summed up. See its map with: assistant topics. Or name a part of it."
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was found for a topic: its papers best first, their groups, and all entries looked at."""
+
+    question: Question
+    members: tuple[Member, ...]
+    groups: tuple[Group, ...]
+    considered: tuple[Member, ...]
+    reason: str | None
+
+
+def about(topic: str) -> Question:
+    """A topic as a question for the papers on it.
+
+    Raises:
+        QuestionError: it is empty, too long or not English.
+    """
+    if not topic.strip():
+        raise QuestionError("No topic was given.", 'For example: assistant summarize "pruning of neural networks"')
+    return analyse(f"papers about {check(topic, 'topic').rstrip('.?!')}")
+
+
+def gathered(store: Store, question: Question, within: Filtered | None) -> Gathered:
+    """Find a topic's papers and group them.
+
+    Args:
+        store: the corpus.
+        question: from :func:`about`.
+        within: only these entries.
+    """
+    total = store.lexical.count()
+    rarity = rarity_of(total, store.lexical.frequency)
+    models = calibration()
+    topic = question.topic
+    wanted = content_terms(topic)
+    if total > _SMALL and wanted and min(map(store.lexical.frequency, wanted)) > _EVERYWHERE * total:
+        return Gathered(question, (), (), (), "too-broad")
+    deep = DEEP
+    while True:
+        pools = [gather(store, text, question, within=within, deep=deep) for text in (topic, *question.parts)]
+        chosen, ranked = members(pools, question, models.relevance, models.feedback, rarity)
+        if len(chosen) * _ROOM <= len(pools[0]) or len(pools[0]) < deep or deep >= _WIDEST:
+            break
+        deep *= 2
+    reason, _ = refusal(pools[0], term_weights(store, wanted), question) if pools[0] else ("no-topic", 1.0)
+    if reason is not None or not chosen:
+        return Gathered(question, (), (), tuple(ranked), "no-topic")
+    if len(chosen) > _TOO_MANY or (total > _SMALL and len(chosen) > _EVERYWHERE * total):
+        return Gathered(question, (), (), tuple(ranked), "too-broad")
+    entries = {m.scored.entry.id: m.scored.entry for m in chosen}
+    return Gathered(question, tuple(chosen), tuple(group(entries, vectors_of(chosen), rarity, topic)), tuple(ranked), None)
+
+
+def focused(store: Store, found: Gathered, focus: str) -> Gathered:
+    """The same papers, their sentences scored by how well they fit a focus as well."""
+    ids = frozenset(m.scored.entry.id for m in found.members)
+    text = f"{found.question.topic} {focus}"
+    scored = gather(store, text, analyse(check(text, "focus")), within=Filtered(ids), deep=len(ids))
+    scores = {s.entry.id: {e.start: e.score for e in s.sentences} for s in scored}
+    return Gathered(found.question, tuple(rescored(found.members, scores)), found.groups, found.considered, found.reason)
+
+
+def summary(found: Gathered, topic: str, length: Length, focus: str | None, within: Filtered | None, name: str, began: float) -> Summary:
+    """A topic's papers as a summary of quotes.
+
+    Args:
+        found: from :func:`gathered`.
+        topic: as typed.
+        length: how much to quote.
+        focus: what the reader cares about most, if anything.
+        within: the filter's result.
+        name: of the store.
+        began: when it was asked for, by ``time.perf_counter``.
+    """
+    composed = compose(found.members, found.groups, length) if found.members else Composed((), (), (), ())
+    return assembled(found, composed, topic, length, focus, within, name, began)
+
+
+def assembled(
+    found: Gathered, composed: Composed, topic: str, length: Length, focus: str | None, within: Filtered | None, name: str, began: float
+) -> Summary:
+    """Quotes as claims with numbered citations, and what is said about them."""
+    scored = {m.scored.entry.id: m.scored for m in found.members}
+    entries = {id: one.entry for id, one in scored.items()}
+    parts = [composed.overview, *composed.themes, composed.disagreements, composed.limitations]
+    claims, citations = cite([e for part in parts for e in part], entries)
+    split: list[tuple[Claim, ...]] = []
+    at = 0
+    for part in parts:
+        split.append(claims[at : at + len(part)])
+        at += len(part)
+    overview, *of_themes, against, limits = split
+    cited = list(dict.fromkeys(c.id for c in citations))
+    themes = tuple(
+        Theme(g.name, said, tuple(sorted(g.members, key=lambda id: (id not in cited, cited.index(id) if id in cited else 0))))
+        for g, said in zip(found.groups, of_themes, strict=True)
+    )
+    coverage = Coverage(len(entries), len(cited), tuple(id for id in entries if id not in set(cited)))
+    status = "abstained" if found.reason else "answered"
+    nearest = [] if not found.reason else [m.scored.entry for m in found.considered[:_NEAREST]]
+    head = headline(found.reason, coverage, len(themes), len(found.considered))
+    reason = found.reason if found.reason in ("no-topic", "too-broad") else None
+    lacking = tuple(within.lacking.items()) if within else ()
+    made = Summary(
+        topic=" ".join(topic.split()),
+        status="abstained" if status == "abstained" else "answered",
+        reason="too-broad" if reason == "too-broad" else "no-topic" if reason else None,
+        text="",
+        overview=overview,
+        themes=themes,
+        limitations=limits,
+        disagreements=against,
+        table=tuple(row(scored[id]) for id in cited),
+        members=tuple(_near(e) for e in entries.values()),
+        coverage=coverage,
+        citations=unique(citations),
+        nearest=tuple(_near(e) for e in nearest),
+        considered=len(found.considered),
+        store=name,
+        seconds=time.perf_counter() - began,
+        length=length,
+        focus=focus,
+        headline=head,
+        lacking=lacking,
+    )
+    return with_text(made)
+
+
+def unique(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    """Citations with each span once, by number."""
+    rows = {(c.n, c.start, c.end, c.field): c for c in citations}
+    return tuple(sorted(rows.values(), key=lambda c: c.n))
+
+
+def headline(reason: str | None, coverage: Coverage, themes: int, considered: int) -> str:
+    """The sentence a summary opens with."""
+    if reason == "too-broad":
+        return TOO_BROAD
+    if reason:
+        return "Nothing in this corpus is on this topic." if considered else "No entry passes the filter."
+    papers = f"{coverage.relevant} {'paper' if coverage.relevant == 1 else 'papers'}"
+    return f"{papers} of {considered} considered, in {themes} {'theme' if themes == 1 else 'themes'}."
+
+
+def coverage_line(summary: Summary) -> str:
+    """How much of what was judged relevant is cited, and what is not."""
+    held = summary.coverage
+    if summary.reason is not None:
+        return ""
+    titles = {m.id: m.title or m.id for m in summary.members}
+    left = "; ".join(titles[id] for id in held.left_out)
+    noun = "entry" if held.relevant == 1 else "entries"
+    return f"Cites {held.cited} of the {held.relevant} {noun} judged relevant" + (f"; left out: {left}." if left else ".")
+
+
+def with_text(made: Summary) -> Summary:
+    """The summary with its plain text, marks and all."""
+    titles = {c.n: c.title for c in made.citations}
+
+    def lines(claims: Sequence[Claim]) -> list[str]:
+        found = []
+        for claim in claims:
+            marks = "".join(f" [{n}]" for n in claim.citations)
+            body = " ".join(claim.text.split())
+            if claim.support == "quoted":
+                lead = f"{titles[claim.citations[0]]}: " if titles.get(claim.citations[0]) else ""
+                found.append(f"{lead}“{body}”{marks}")
+            else:
+                stop = body[-1:] if body[-1:] in ".!?" else "."
+                found.append(f"{body.rstrip('.!?')}{marks}{stop}")
+        return found
+
+    parts: list[tuple[str, Sequence[Claim]]] = [("", made.overview), *((t.name, t.claims) for t in made.themes)]
+    parts += [(DISAGREEMENTS, made.disagreements), (LIMITATIONS, made.limitations)]
+    text = [made.headline]
+    for title, claims in parts:
+        if claims:
+            text += ["", *([title] if title else []), *lines(claims)]
+    if not made.reason:
+        text += ["", coverage_line(made)]
+    elif made.nearest:
+        text[0] += f" Nearest: {'; '.join(e.title or e.id for e in made.nearest)}."
+    return replace(made, text="\n".join(text))
+
+
+DISAGREEMENTS = "Against what others hold"
+LIMITATIONS = "Open questions and limitations"
+
+
+def _near(entry: Entry) -> Near:
+    return Near(entry.id, entry.title, entry.provenance)

@@ -1,0 +1,174 @@
+"""Fit the model that says which papers belong to a topic, and measure summaries on topics left out.
+
+    python -m evals.topics --store STORE --questions dev.jsonl [--write]
+
+The model of likeness to examples is fitted on "which" questions and topics; a topic's figures are those of a model fitted without it. (The relevance model under it is fitted on the
+"which" questions and never saw a topic.) Themes are those of the reference's papers, so that they are not measured by who belongs; beside them k-means on the embeddings with as many clusters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.analyse import Question, analyse
+from assistant.core import Assistant, looked_for
+from assistant.decide import Model, calibration
+from assistant.evidence import Scored, gather
+from assistant.topics.compose import Length, compose
+from assistant.topics.members import DEEP, FEEDBACK, Member, cut, feedback_features, rarity_of, vectors_of, whole_vector
+from assistant.topics.summarize import about
+from assistant.topics.themes import group, term_matrix
+from assistant.write.extractive import ranked_members
+from evals.cases import read_rows
+from evals.fit import half_covered, logistic, shown
+from evals.metrics.summaries import member_scores, v_measure
+from store.store import Store
+
+_TARGET = Path(__file__).resolve().parent.parent / "assistant" / "calibration.json"
+_RIDGE = 0.1
+_LENGTHS: tuple[Length, ...] = ("short", "medium", "long")
+_SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """A labelled set with what was found for it; groups and ``maybe`` are entry ids."""
+
+    row: dict[str, Any]
+    question: Question
+    found: list[Scored]
+    features: list[dict[str, float]]
+    gold: list[frozenset[str]]
+    maybe: frozenset[str]
+
+
+def load_cases(store: Store, path: Path) -> list[Case]:
+    """Sets of a labelled file: "which" questions for a set by its topic, and topics."""
+    places = {str(p): e.id for e in store.ledger.entries().values() for p in e.provenance}
+    rarity = rarity_of(store.lexical.count(), store.lexical.frequency)
+
+    def ids(groups: Sequence[Sequence[str]]) -> list[frozenset[str]]:
+        return [frozenset(places[p] for p in one if p in places) for one in groups]
+
+    cases = []
+    for _, line in read_rows(path):
+        if line["kind"] not in ("which", "topic"):
+            continue
+        question = about(line["topic"]) if line["kind"] == "topic" else analyse(line["question"])
+        if question.mode != "list" or question.facet or question.mentions:
+            continue
+        pools = [gather(store, text, question, deep=DEEP) for text in (looked_for(question), *question.parts)]
+        ranked = ranked_members(pools, question, calibration().relevance)
+        found = [s for _, s in ranked]
+        features = feedback_features(
+            [p for p, _ in ranked], np.array([whole_vector(s) for s in found]), term_matrix([s.entry for s in found], rarity)
+        )
+        cases.append(Case(line, question, found, features, ids(line["gold"]), frozenset().union(*ids(line.get("maybe") or []))))
+    return cases
+
+
+def fit(cases: Sequence[Case]) -> Model:
+    """Fit on every entry looked at, borderline ones left out; every set weighs the same."""
+    rows, labels, weights = [], [], []
+    for case in cases:
+        gold = frozenset().union(*case.gold)
+        kept = [(s, f) for s, f in zip(case.found, case.features, strict=True) if s.entry.id in gold or s.entry.id not in case.maybe]
+        for scored, features in kept:
+            rows.append([features[name] for name in FEEDBACK])
+            labels.append(int(scored.entry.id in gold))
+            weights.append(100 / len(cases) / len(kept))
+    values = np.array(rows)
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
+    beta = logistic(((values - mean) / spread).tolist(), labels, weights, _RIDGE)
+    scaled = beta[:-1] / spread
+    return Model(dict(zip(FEEDBACK, map(float, scaled), strict=True)), float(beta[-1] - scaled @ mean))
+
+
+def chosen(case: Case, model: Model) -> list[Member]:
+    """The papers a case gets."""
+    rows = [Member(s, model.probability(f)) for s, f in zip(case.found, case.features, strict=True)]
+    rows.sort(key=lambda m: (-m.chance, m.scored.entry.id))
+    return list(cut(rows))
+
+
+def report(store: Store, cases: Sequence[Case]) -> None:
+    """Print the figures."""
+    for kind in ("which", "topic"):
+        scores: dict[str, list[float]] = {}
+        for case in (c for c in cases if c.row["kind"] == kind):
+            found = chosen(case, fit([c for c in cases if c is not case]))
+            of_case = member_scores([m.scored.entry.id for m in found], case.gold, case.maybe)
+            for name, value in of_case.items():
+                scores.setdefault(name, []).append(value)
+            if kind == "topic":
+                print(f"  {case.row['topic']}: {len(found)} papers, {', '.join(f'{n} {v:.2f}' for n, v in of_case.items())}")
+                held = [(length, _points(case, found, length, store)) for length in _LENGTHS]
+                for length, share in held:
+                    scores.setdefault(f"key points quoted, {length}", []).append(share)
+                ours, baseline = _themes(case, store)
+                scores.setdefault("V-measure of themes", []).append(ours)
+                scores.setdefault("V-measure of k-means", []).append(baseline)
+        for name, values in scores.items():
+            print(f"{kind}, {name}:", shown(values))
+
+
+def _points(case: Case, found: Sequence[Member], length: Length, store: Store) -> float:
+    entries = {m.scored.entry.id: m.scored.entry for m in found}
+    groups = group(entries, vectors_of(found), rarity_of(store.lexical.count(), store.lexical.frequency), case.question.topic)
+    composed = compose(found, groups, length)
+    quotes = [e.quote for part in (composed.overview, *composed.themes, composed.disagreements, composed.limitations) for e in part]
+    return float(np.mean([any(half_covered(quote, point["evidence"]) for quote in quotes) for point in case.row["keypoints"]]))
+
+
+def _themes(case: Case, store: Store) -> tuple[float, float]:
+    """V-measure of our themes and of k-means on the embeddings, over the reference's papers."""
+    from sklearn.cluster import KMeans
+
+    places = {str(p): e.id for e in store.ledger.entries().values() for p in e.provenance}
+    gold = {
+        places[p]: str(n)
+        for n, theme in reversed(list(enumerate(case.row["themes"])))
+        for one in theme["members"]
+        for p in one
+        if p in places
+    }
+    entries = store.ledger.entries(list(gold))
+    rows: dict[str, list[Any]] = {}
+    for chunk in store.ledger.vectors(list(gold)):
+        rows.setdefault(chunk.entry, []).append(chunk.vector)
+    vectors = {id: np.mean(held, axis=0) for id, held in rows.items()}
+    groups = group(entries, vectors, rarity_of(store.lexical.count(), store.lexical.frequency), case.question.topic)
+    ours = v_measure({id: str(n) for n, one in enumerate(groups) for id in one.members}, gold) or 0.0
+    ids = sorted(gold)
+    matrix = np.array([vectors[id] for id in ids])
+    runs = [KMeans(len(groups), n_init=1, random_state=seed).fit_predict(matrix) for seed in range(_SEEDS)]
+    return ours, float(np.mean([v_measure(dict(zip(ids, map(str, run), strict=True)), gold) or 0.0 for run in runs]))
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Fit and measure summaries.")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--write", action="store_true", help="write the model fitted on all of them")
+    args = parser.parse_args()
+    assistant = Assistant(args.store)
+    cases = load_cases(assistant.store, args.questions)
+    model = fit(cases)
+    if args.write:
+        data = json.loads(_TARGET.read_text(encoding="utf-8"))
+        data["feedback"] = {"weights": model.weights, "intercept": model.intercept}
+        _TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    report(assistant.store, cases)
+    assistant.close()
+
+
+if __name__ == "__main__":
+    main()
