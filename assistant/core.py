@@ -18,8 +18,9 @@ from assistant.premise import denials
 from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
 from assistant.templates import load_template
-from assistant.topics.compose import Length
-from assistant.topics.summarize import about, focused, gathered, summary
+from assistant.topics.compose import Composed, Length, compose
+from assistant.topics.summarize import Gathered, about, assembled, focused, gathered, quoted
+from assistant.topics.written import Progress, prompts, written
 from assistant.types import Answer, Evidence, Near, Reason, Summary
 from assistant.verify import Verifier
 from assistant.write.checked import Checked
@@ -122,24 +123,75 @@ class Assistant:
         """
         return [answer for answer in self.stream(text, filters, turns) if isinstance(answer, Answer)][-1]
 
-    def summarize(self, topic: str, filters: Filters | None = None, *, length: Length = "medium", focus: str | None = None) -> Summary:
-        """Sum up what the store's papers say on a topic, in themes, each sentence cited.
+    def summarize(
+        self,
+        topic: str,
+        filters: Filters | None = None,
+        *,
+        length: Length = "medium",
+        focus: str | None = None,
+        progress: Progress | None = None,
+    ) -> Summary:
+        """Sum up what the store's papers say on a topic, in themes, each sentence cited; where a model is configured it writes, theme by theme.
 
         Args:
             topic: what about, in a few words.
             filters: only entries that pass.
             length: how much to quote.
             focus: what matters most to the reader, if anything: sentences on it are preferred.
+            progress: told of each part a model writes.
 
         Raises:
             QuestionError: the topic or the focus cannot be searched for.
         """
         began = time.perf_counter()
         within = self._within(filters)
+        found, composed = self._composed(topic, within, length, focus)
+        plain = assembled(found, quoted(composed, found), topic, length, focus, within, self.name, began)
+        model = self.model
+        if model is None or not found.members:
+            return plain
+        try:
+            sent = prompts(found, composed, plain.topic, self.options, self.options.prompts, model.window)
+        except UserError as error:
+            return replace(plain, notes=(f"{FAULTS[0]}: {error}",))
+        cost = sum(prompt.cost for prompt in sent)
+        if self.options.max_cost is not None and cost > self.options.max_cost:
+            return replace(plain, notes=(f"{FAULTS[0]}: it may cost ${cost:.4f}, more than max_cost ${self.options.max_cost:.4f}.",))
+        second = self._second
+        parts, report = written(
+            model, sent, found, composed, self.options, self._verifier, lambda: second(self.options) if second else None, progress
+        )
+        whole = assembled(found, parts, topic, length, focus, within, self.name, began)
+        template = sent[-1].template
+        return replace(
+            whole,
+            model=model.name,
+            prompt=f"{template.name} {template.version}",
+            usage=report.written.usage,
+            removed=tuple(report.written.removed),
+            unknown=tuple(dict.fromkeys(report.written.unknown)),
+            notes=tuple(report.notes),
+        )
+
+    def preview_summary(
+        self, topic: str, filters: Filters | None = None, *, length: Length = "medium", focus: str | None = None
+    ) -> list[Prompt]:
+        """What a model would be sent for a summary, call by call; nothing is sent. The arguments are those of :meth:`summarize`.
+
+        Raises:
+            QuestionError: the topic or the focus cannot be searched for.
+            SettingsError: the window has no room for sources.
+        """
+        found, composed = self._composed(topic, self._within(filters), length, focus)
+        window = self.model.window if self.model else self.options.llm_window
+        return prompts(found, composed, " ".join(topic.split()), self.options, self.options.prompts, window) if found.members else []
+
+    def _composed(self, topic: str, within: Filtered | None, length: Length, focus: str | None) -> tuple[Gathered, Composed]:
         found = gathered(self.store, about(topic), within)
         if focus and found.members:
             found = focused(self.store, found, focus)
-        return summary(found, topic, length, focus, within, self.name, began)
+        return found, compose(found.members, found.groups, length)
 
     async def asummarize(
         self, topic: str, filters: Filters | None = None, *, length: Length = "medium", focus: str | None = None

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from assistant.faces.options import print_json, width
@@ -41,6 +42,13 @@ def formatted(assistant: Any, answer: Any, form: str, *, explain: bool = False) 
 def preview(assistant: Any, text: str, filters: Filters | None, turns: Any, as_json: bool) -> None:
     """Print what a model would be sent for a question, call by call."""
     prompts = assistant.preview(text, filters, turns)
+    print_prompts(prompts, assistant.model, as_json)
+    if len(prompts) > 1 and not as_json:
+        print("The second is for the question as the rules rewrite it; the model's rewriting may differ.", file=sys.stderr)
+
+
+def print_prompts(prompts: Sequence[Any], model: Any, as_json: bool) -> None:
+    """Print prompts, their tokens and what they may cost."""
     if as_json:
         calls = [
             {
@@ -56,15 +64,13 @@ def preview(assistant: Any, text: str, filters: Filters | None, turns: Any, as_j
     if not prompts:
         print("Nothing would be sent: the answer needs no model.")
         return
-    name = f"{assistant.model.name} ({assistant.model.place})" if assistant.model else "no model is configured"
+    name = f"{model.name} ({model.place})" if model else "no model is configured"
     for prompt in prompts:
         print("\n\n".join(f"--- {m.role}\n{m.content}" for m in prompt.messages))
         print(
             f"\n{name}; prompt {prompt.template.name} {prompt.template.version}: {prompt.tokens:,} tokens, and its reply; at most ${prompt.cost:.4f}\n",
             file=sys.stderr,
         )
-    if len(prompts) > 1:
-        print("The second is for the question as the rules rewrite it; the model's rewriting may differ.", file=sys.stderr)
 
 
 def streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) -> Any:

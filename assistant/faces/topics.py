@@ -12,7 +12,9 @@ import typer
 
 from assistant.faces.options import (
     AuthorOption,
+    CostOption,
     JsonOption,
+    LlmOption,
     SourceOption,
     StoreOption,
     VenueOption,
@@ -21,6 +23,8 @@ from assistant.faces.options import (
     open_assistant,
     width,
 )
+from assistant.faces.progress import bar
+from assistant.faces.show import print_prompts
 from store.errors import QuestionError, SettingsError
 
 FORMATS = ("--json", "--markdown", "--html", "--bibtex")
@@ -52,6 +56,14 @@ def summarize(
     venue: VenueOption = None,
     source: SourceOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what of a model's sentences was removed.")] = False,
+    llm: LlmOption = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="For each of a model's calls: one a theme, and one.")
+    ] = None,
+    max_cost: CostOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what a model would be sent, its tokens and cost; send nothing.")
+    ] = False,
 ) -> None:
     """Sum up what the papers say on a topic: themes, findings, open questions, and how much of the relevant papers is cited.
 
@@ -64,9 +76,21 @@ def summarize(
     if topic is None:
         raise QuestionError("No topic was given.", 'For example: assistant summarize "pruning of neural networks"')
     text = sys.stdin.read() if topic == "-" else topic
-    assistant = open_assistant(store)
-    made = assistant.summarize(text, filters, length=length, focus=focus)
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    if dry_run:
+        print_prompts(assistant.preview_summary(text, filters, length=length, focus=focus), assistant.model, as_json)
+        return
+    if assistant.model is not None and sys.stderr.isatty():
+        sent = assistant.preview_summary(text, filters, length=length, focus=focus)
+        cost = sum(prompt.cost for prompt in sent)
+        print(
+            f"{len(sent)} calls of {assistant.model.name}, {sum(p.tokens for p in sent):,} prompt tokens, at most ${cost:.4f}",
+            file=sys.stderr,
+        )
+    made = assistant.summarize(text, filters, length=length, focus=focus, progress=bar())
     write_out(formatted(assistant, made, form, to_file=output is not None, explain=explain), output)
+    if any(note.startswith("Stopped") for note in made.notes):
+        raise SystemExit(130)
 
 
 def chosen_format(wanted: tuple[bool, ...], output: Path | None) -> str:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from assistant.analyse import Question, analyse, check, content_terms
 from assistant.decide import calibration, refusal
 from assistant.evidence import gather, term_weights
-from assistant.topics.compose import Composed, Length, compose, rescored, row
+from assistant.topics.compose import Composed, Length, rescored, row
 from assistant.topics.members import DEEP, Member, members, rarity_of, vectors_of
 from assistant.topics.themes import Group, group
-from assistant.types import Citation, Claim, Coverage, Near, Summary, Theme
-from assistant.write.extractive import cite
+from assistant.types import Claim, Coverage, Evidence, Near, Summary, Theme
+from assistant.write.checked import Checked
+from assistant.write.model import claims_of
+from assistant.write.sources import Source
 from store.errors import QuestionError
 from store.store import Store
 from store.types import Entry, Filtered
 
+Refused = Literal["no-topic", "too-broad"] | None
 _NEAREST = 5
 # Where this share of the corpus holds all of a topic's words, or so many papers belong to it, a summary would say nothing.
 _EVERYWHERE = 0.4
@@ -36,7 +40,7 @@ class Gathered:
     members: tuple[Member, ...]
     groups: tuple[Group, ...]
     considered: tuple[Member, ...]
-    reason: str | None
+    reason: Refused
 
 
 def about(topic: str) -> Question:
@@ -90,51 +94,65 @@ def focused(store: Store, found: Gathered, focus: str) -> Gathered:
     return Gathered(found.question, tuple(rescored(found.members, scores)), found.groups, found.considered, found.reason)
 
 
-def summary(found: Gathered, topic: str, length: Length, focus: str | None, within: Filtered | None, name: str, began: float) -> Summary:
-    """A topic's papers as a summary of quotes.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a summary says, part by part; ``themes`` go with the groups found."""
+
+    overview: tuple[Checked, ...]
+    themes: tuple[tuple[Checked, ...], ...]
+    disagreements: tuple[Checked, ...]
+    limitations: tuple[Checked, ...]
+
+
+def quoted(composed: Composed, found: Gathered) -> Parts:
+    """The quotes of a summary without a model."""
+    entries = {m.scored.entry.id: m.scored.entry for m in found.members}
+
+    def checked(part: Sequence[Evidence]) -> tuple[Checked, ...]:
+        return tuple(Checked(e.quote, (Source("", e, entries[e.entry], 0),), "quoted", e.score) for e in part)
+
+    return Parts(
+        checked(composed.overview), tuple(map(checked, composed.themes)), checked(composed.disagreements), checked(composed.limitations)
+    )
+
+
+def assembled(
+    found: Gathered, parts: Parts, topic: str, length: Length, focus: str | None, within: Filtered | None, name: str, began: float
+) -> Summary:
+    """A summary of what its parts say, citations numbered by first appearance.
 
     Args:
         found: from :func:`gathered`.
+        parts: what is said.
         topic: as typed.
-        length: how much to quote.
+        length: how much is quoted.
         focus: what the reader cares about most, if anything.
         within: the filter's result.
         name: of the store.
         began: when it was asked for, by ``time.perf_counter``.
     """
-    composed = compose(found.members, found.groups, length) if found.members else Composed((), (), (), ())
-    return assembled(found, composed, topic, length, focus, within, name, began)
-
-
-def assembled(
-    found: Gathered, composed: Composed, topic: str, length: Length, focus: str | None, within: Filtered | None, name: str, began: float
-) -> Summary:
-    """Quotes as claims with numbered citations, and what is said about them."""
     scored = {m.scored.entry.id: m.scored for m in found.members}
     entries = {id: one.entry for id, one in scored.items()}
-    parts = [composed.overview, *composed.themes, composed.disagreements, composed.limitations]
-    claims, citations = cite([e for part in parts for e in part], entries)
+    ordered = [parts.overview, *parts.themes, parts.disagreements, parts.limitations]
+    claims, citations = claims_of([one for part in ordered for one in part])
     split: list[tuple[Claim, ...]] = []
     at = 0
-    for part in parts:
+    for part in ordered:
         split.append(claims[at : at + len(part)])
         at += len(part)
     overview, *of_themes, against, limits = split
-    cited = list(dict.fromkeys(c.id for c in citations))
+    cited = list(dict.fromkeys(c.id for c in sorted(citations, key=lambda c: c.n)))
+    place = {id: n for n, id in enumerate(cited)}
     themes = tuple(
-        Theme(g.name, said, tuple(sorted(g.members, key=lambda id: (id not in cited, cited.index(id) if id in cited else 0))))
+        Theme(g.name, said, tuple(sorted(g.members, key=lambda id: place.get(id, len(place)))))
         for g, said in zip(found.groups, of_themes, strict=True)
     )
-    coverage = Coverage(len(entries), len(cited), tuple(id for id in entries if id not in set(cited)))
-    status = "abstained" if found.reason else "answered"
-    nearest = [] if not found.reason else [m.scored.entry for m in found.considered[:_NEAREST]]
-    head = headline(found.reason, coverage, len(themes), len(found.considered))
-    reason = found.reason if found.reason in ("no-topic", "too-broad") else None
-    lacking = tuple(within.lacking.items()) if within else ()
+    coverage = Coverage(len(entries), len(cited), tuple(id for id in entries if id not in place))
+    nearest = [m.scored.entry for m in found.considered[:_NEAREST]] if found.reason else []
     made = Summary(
         topic=" ".join(topic.split()),
-        status="abstained" if status == "abstained" else "answered",
-        reason="too-broad" if reason == "too-broad" else "no-topic" if reason else None,
+        status="abstained" if found.reason else "answered",
+        reason=found.reason,
         text="",
         overview=overview,
         themes=themes,
@@ -143,23 +161,17 @@ def assembled(
         table=tuple(row(scored[id]) for id in cited),
         members=tuple(_near(e) for e in entries.values()),
         coverage=coverage,
-        citations=unique(citations),
+        citations=tuple(sorted(citations, key=lambda c: c.n)),
         nearest=tuple(_near(e) for e in nearest),
         considered=len(found.considered),
         store=name,
         seconds=time.perf_counter() - began,
         length=length,
         focus=focus,
-        headline=head,
-        lacking=lacking,
+        headline=headline(found.reason, coverage, len(themes), len(found.considered)),
+        lacking=tuple(within.lacking.items()) if within else (),
     )
     return with_text(made)
-
-
-def unique(citations: Sequence[Citation]) -> tuple[Citation, ...]:
-    """Citations with each span once, by number."""
-    rows = {(c.n, c.start, c.end, c.field): c for c in citations}
-    return tuple(sorted(rows.values(), key=lambda c: c.n))
 
 
 def headline(reason: str | None, coverage: Coverage, themes: int, considered: int) -> str:

@@ -19,7 +19,7 @@ from assistant.write.sources import Source, fence, make_sources, shown
 from store.errors import SettingsError
 from store.types import Entry
 
-_SENTENCES = {"answer": 4, "list": 6, "compare": 6}
+_SENTENCES = {"answer": 4, "list": 6, "compare": 6, "theme": 5, "overview": 3}
 _MARGIN = 64
 _LEAST = 200
 
@@ -67,7 +67,7 @@ def make_prompt(
 
     Args:
         question: as asked.
-        mode: the answer's mode.
+        mode: the answer's mode, or ``theme`` or ``overview`` for a part of a summary.
         evidence: sentences it may cite, best first.
         entries: the entries they are from.
         template: the prompt.

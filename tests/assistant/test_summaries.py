@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +18,12 @@ from hypothesis import strategies as st
 
 from assistant.core import Assistant
 from assistant.decide import choose
+from assistant.fakes import ScriptedModel
+from assistant.llm import Message, ModelError
 from assistant.render.html import summary_page
 from assistant.render.summary import markdown, render
 from assistant.roles import ROLES, roles_of
+from assistant.settings import Settings
 from assistant.topics.keyphrases import phrases, telling
 from assistant.topics.members import feedback_features
 from assistant.topics.salience import salience
@@ -282,3 +288,88 @@ def test_the_command(digest_store: Path, tmp_path: Path) -> None:
     ):
         code, out, err = summarize(*arguments)
         assert code == 2 and says in (err or out) and "Traceback" not in err
+
+
+def keyed(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    return re.findall(r"^\[(k[0-9a-f]+)\] (.+)$", messages[-1].content, re.MULTILINE)
+
+
+def copies(messages: Sequence[Message]) -> str:
+    """A writer that repeats the first sentences it is shown, with their keys, and one of its own."""
+    return " ".join(f"{text.rstrip('.')} [{key}]." for key, text in keyed(messages)[:2]) + " Penguins always win at chess [k0000]."
+
+
+def written_by(store: Path, reply: object, **options: object) -> tuple[Assistant, Summary, ScriptedModel]:
+    model = ScriptedModel(reply)  # type: ignore[arg-type]
+    assistant = Assistant(store, model=model, options=Settings(**options))  # type: ignore[arg-type]
+    return assistant, assistant.summarize(TOPIC), model
+
+
+def test_a_model_writes_theme_by_theme(digest_store: Path) -> None:
+    assistant, made, model = written_by(digest_store, copies)
+    holds(assistant, made)
+    parts = 1 + len(made.themes)
+    assert len(model.requests) == parts == made.usage.calls
+    assert made.model == model.name and made.prompt == "theme 1" and made.unknown == ("k0000",)
+    assert any(claim.support == "verified" for claim in made.overview)
+    assert all(any(claim.support == "verified" for claim in theme.claims) for theme in made.themes)
+    assert "Penguins" not in made.text and any("Penguins" in one.text for one in made.removed)
+    plain = Assistant(digest_store).summarize(TOPIC)
+    assert made.members == plain.members and made.coverage.cited == plain.coverage.cited
+    assert {t.name for t in made.themes} == {t.name for t in plain.themes}
+    for request in model.requests:
+        sources = {text for _, text in keyed(request)}
+        assert sources and TOPIC in request[-1].content
+
+
+def test_a_theme_that_fails_is_quoted(digest_store: Path) -> None:
+    calls = iter(range(100))
+
+    def fails_once(messages: Sequence[Message]) -> str:
+        if next(calls) == 1:
+            raise ModelError("it is away")
+        return copies(messages)
+
+    assistant, made, _ = written_by(digest_store, fails_once)
+    holds(assistant, made)
+    assert all(claim.support == "quoted" for claim in made.themes[0].claims) and made.themes[0].claims
+    assert any("1 time: it is away" in note for note in made.notes) and any("parts are the model's" in note for note in made.notes)
+
+
+def test_ctrl_c_keeps_what_was_written(digest_store: Path) -> None:
+    calls = iter(range(100))
+
+    def stopped(messages: Sequence[Message]) -> str:
+        if next(calls) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return copies(messages)
+
+    assistant, made, model = written_by(digest_store, stopped)
+    holds(assistant, made)
+    assert len(model.requests) == 2 and any(note.startswith("Stopped: 1 of") for note in made.notes)
+    assert any(claim.support == "verified" for claim in made.overview)
+
+
+def test_nothing_is_sent_beyond_what_it_may_cost(digest_store: Path) -> None:
+    assistant, made, model = written_by(digest_store, copies, llm_price="1000,1000", max_cost=0.01)
+    holds(assistant, made)
+    assert not model.requests and made.model is None and "max_cost" in made.notes[0]
+    _, made, model = written_by(digest_store, copies, llm_price="1,1", max_cost=1.0)
+    assert model.requests and made.usage.cost > 0
+
+
+def test_a_summary_is_previewed(digest_store: Path, tmp_path: Path) -> None:
+    assistant, made, model = written_by(digest_store, copies)
+    sent = assistant.preview_summary(TOPIC)
+    assert [p.messages[-1].content for p in sent] == [request[-1].content for request in model.requests]
+    done = run("summarize", TOPIC, "--dry-run", "--json", "--store", str(digest_store), home=tmp_path)
+    assert len(json.loads(done.stdout)["calls"]) == 1 + len(made.themes)
+
+
+def test_a_model_that_obeys_an_abstract_gets_nothing_through(digest_store: Path) -> None:
+    assistant, made, _ = written_by(
+        digest_store, lambda m: f"See ![x](http://evil.example/x.png) [{keyed(m)[0][0]}]. <b>Run</b> `rm -rf /` now [{keyed(m)[0][0]}]."
+    )
+    holds(assistant, made)
+    assert "evil" not in made.text and "rm -rf" not in made.text
