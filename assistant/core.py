@@ -18,7 +18,9 @@ from assistant.premise import denials
 from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
 from assistant.templates import load_template
+from assistant.topics.atlas import Atlas, atlas, nearest_themes
 from assistant.topics.compose import Composed, Length, compose
+from assistant.topics.related import Related, related
 from assistant.topics.summarize import Gathered, about, assembled, focused, gathered, quoted
 from assistant.topics.written import Progress, prompts, written
 from assistant.types import Answer, Evidence, Near, Reason, Summary
@@ -148,6 +150,9 @@ class Assistant:
         within = self._within(filters)
         found, composed = self._composed(topic, within, length, focus)
         plain = assembled(found, quoted(composed, found), topic, length, focus, within, self.name, began)
+        if found.reason == "no-topic" and found.considered:
+            near = nearest_themes(self.store, self.store.embedder.embed_query(found.question.topic))
+            return replace(plain, notes=(f"The themes nearest to it: {'; '.join(near)}.",)) if near else plain
         model = self.model
         if model is None or not found.members:
             return plain
@@ -202,6 +207,42 @@ class Assistant:
             QuestionError: the topic or the focus cannot be searched for.
         """
         return await asyncio.to_thread(self.summarize, topic, filters, length=length, focus=focus)
+
+    def topics(
+        self,
+        filters: Filters | None = None,
+        *,
+        theme: int | None = None,
+        picture: bool = False,
+        fresh: bool = False,
+        progress: Progress | None = None,
+    ) -> Atlas:
+        """The corpus as a map of themes.
+
+        Args:
+            filters: only entries that pass.
+            theme: drill down into the theme of this number.
+            picture: find places for a picture as well.
+            fresh: find the themes anew rather than keep those found before.
+            progress: told of the work.
+
+        Raises:
+            NotFoundError: no theme of that number.
+        """
+        return atlas(self.store, self.name, within=self._within(filters), theme=theme, picture=picture, fresh=fresh, progress=progress)
+
+    def related(self, name: str, count: int = 10, filters: Filters | None = None) -> Related:
+        """The entries nearest to one, what they share with it and what sets them apart.
+
+        Args:
+            name: id, alias, ``file#number`` or whole title of the entry.
+            count: how many.
+            filters: only entries that pass.
+
+        Raises:
+            NotFoundError: no such entry.
+        """
+        return related(self.store, self.store.resolve(name), count, self.name, self._within(filters))
 
     async def aask(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
         """:meth:`ask` in a thread, for asynchronous programs.

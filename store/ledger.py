@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import translate
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -458,6 +459,13 @@ class Ledger:
             for id, entry, blob, sentences, packed in rows
             if blob is not None
         ]
+
+    def entry_vectors(self) -> Iterator[tuple[str, Vector]]:
+        """The unit vector of every entry that has one, by id: the mean of its chunks'."""
+        rows = self._db.execute("SELECT entry, vector FROM chunks WHERE vector IS NOT NULL ORDER BY entry")
+        for entry, chunks in groupby(rows, key=lambda row: row[0]):
+            mean = np.mean([np.frombuffer(blob, dtype="<f4") for _, blob in chunks], axis=0)
+            yield entry, np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
     def _select(self, query: str, column: str, ids: Sequence[str] | None) -> list[Any]:
         if ids is None:

@@ -39,6 +39,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(summarize)
     app.command("summarise", hidden=True)(summarize)
+    app.command()(topics)
+    app.command()(related)
 
 
 def summarize(
@@ -142,3 +144,60 @@ def write_out(text: str, output: Path | None) -> None:
     except OSError as error:
         raise SettingsError(f"{output}: cannot be written ({error.strerror or error}).", "Name another file.") from None
     print(f"Written to {output}.", file=sys.stderr)
+
+
+def topics(
+    store: StoreOption = None,
+    inside: Annotated[int | None, typer.Option("--in", metavar="NUMBER", help="Look into the theme of this number.")] = None,
+    as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page with a picture.")] = False,
+    output: OutputOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Find the themes anew instead of keeping those found before.")] = False,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+) -> None:
+    """Show the corpus as a map: its themes, their sizes, what sets each apart and the papers that stand for it.
+
+    Examples: assistant topics; assistant topics --in 3; assistant topics -o map.html
+    """
+    filters = filters_of(year, author, venue, source)
+    form = chosen_format((as_json, as_markdown, as_html, False), output)
+    if form == "--bibtex":
+        raise SettingsError(f"{output}: a map has no BibTeX.", "Name a file that ends in .html, .md, .json or .txt.")
+    assistant = open_assistant(store)
+    made = assistant.topics(filters, theme=inside, picture=form == "--html", fresh=fresh, progress=bar())
+    if form == "--json":
+        text = json.dumps(made.as_json(), ensure_ascii=False) + "\n"
+    else:
+        from assistant.render import atlas as shown
+
+        color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        pages = {"--markdown": shown.markdown, "--html": shown.page}
+        text = pages[form](made) if form else shown.render(made, width=80 if output else width(), color=color)
+    write_out(text, output)
+
+
+def related(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id, alias, file#number or whole title.")],
+    count: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 10,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    year: YearOption = None,
+    author: AuthorOption = None,
+    venue: VenueOption = None,
+    source: SourceOption = None,
+) -> None:
+    """List the entries nearest to one: what they share with it, what sets them apart, and which are near-duplicates.
+
+    Examples: assistant related 2301.05217; assistant related "Deep Double Descent" -k 5
+    """
+    made = open_assistant(store).related(name, count, filters_of(year, author, venue, source))
+    if as_json:
+        print(json.dumps(made.as_json(), ensure_ascii=False))
+        return
+    from assistant.render.atlas import render_related
+
+    print(render_related(made, width=width()), end="")

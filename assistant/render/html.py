@@ -73,7 +73,7 @@ def page(answer: Answer, entries: Mapping[str, Entry]) -> str:
     body += [
         f'<p class="note">{number} entries have no {_text(field)} and were left out.</p>' for field, number in answer.lacking if number
     ]
-    return _document(answer.question, body)
+    return document(answer.question, body)
 
 
 def summary_page(made: Summary, entries: Mapping[str, Entry]) -> str:
@@ -121,7 +121,7 @@ def summary_page(made: Summary, entries: Mapping[str, Entry]) -> str:
         body.append(f"<section><h2>Nearest entries</h2><ul>{near}</ul></section>")
     body += [f'<p class="note">{_text(note)}</p>' for note in made.notes]
     body += [f'<p class="note">{number} entries have no {_text(field)} and were left out.</p>' for field, number in made.lacking if number]
-    return _document(made.topic, body)
+    return document(made.topic, body)
 
 
 def _opening(claim: Claim, made: Summary, entries: Mapping[str, Entry], sample: bool) -> str:
@@ -134,12 +134,21 @@ def _opening(claim: Claim, made: Summary, entries: Mapping[str, Entry], sample: 
     )
 
 
-def _document(title: str, body: Sequence[str]) -> str:
+def document(title: str, body: Sequence[str], style: str = "") -> str:
+    """A page that runs nothing and fetches nothing.
+
+    Args:
+        title: of the page, plain.
+        body: its parts, as HTML.
+        style: rules besides the common ones.
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
+        f"<title>{_text(title)}</title><style>{_STYLE}{style}</style></head>\n<body><main>\n"
+        + "\n".join(body)
+        + "\n</main></body></html>\n"
     )
 
 

@@ -126,14 +126,14 @@ def _opening(papers: Mapping[str, Sequence[Sentence]], rank: Mapping[str, int]) 
     """Sentences that say what the topic is, from different papers, best first."""
     best = []
     for sentences in papers.values():
-        scene = [
-            s.evidence
-            for s in sentences[:_FIRST]
-            if s.role == "background" and not _LIMIT.search(s.evidence.quote) and not disputed_text(s.evidence.quote)
-        ]
+        scene = [s.evidence for s in sentences[:_FIRST] if s.role == "background" and not _says_more(s.evidence.quote)]
         if scene:
             best.append(max(scene, key=lambda e: (e.score, -e.start)))
     return sorted(best, key=lambda e: (-e.score, rank[e.entry]))
+
+
+def _says_more(quote: str) -> bool:
+    return bool(STATES.search(quote) or _LIMIT.search(quote) or disputed_text(quote))
 
 
 def row(scored: Scored) -> Row:
