@@ -1,6 +1,7 @@
 """Fit the model that says which papers belong to a topic, and measure summaries on topics left out.
 
     python -m evals.topics --store STORE --questions dev.jsonl [--write]
+    python -m evals.topics --store STORE --drawn 100
 
 The model of likeness to examples is fitted on "which" questions and topics; a topic's figures are those of a model fitted without it. (The relevance model under it is fitted on the
 "which" questions and never saw a topic.) Themes are those of the reference's papers, so that they are not measured by who belongs; beside them k-means on the embeddings with as many clusters.
@@ -9,7 +10,9 @@ The model of likeness to examples is fitted on "which" questions and topics; a t
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ from assistant.core import Assistant, looked_for
 from assistant.decide import Model, calibration
 from assistant.evidence import Scored, gather
 from assistant.topics.compose import Length, compose
+from assistant.topics.keyphrases import phrases
 from assistant.topics.members import DEEP, FEEDBACK, Member, cut, feedback_features, rarity_of, vectors_of, whole_vector
 from assistant.topics.summarize import about
 from assistant.topics.themes import group, term_matrix
@@ -152,14 +156,56 @@ def _themes(case: Case, store: Store) -> tuple[float, float]:
     return ours, float(np.mean([v_measure(dict(zip(ids, map(str, run), strict=True)), gold) or 0.0 for run in runs]))
 
 
+def drawn_topics(store: Store, count: int) -> list[str]:
+    """Topics drawn from the corpus: of every so many entries, in the order of their ids' hashes, the most telling phrase."""
+    rarity = rarity_of(store.lexical.count(), store.lexical.frequency)
+    ids = sorted(store.ledger.entries(), key=lambda id: hashlib.sha256(id.encode()).digest())
+    found: list[str] = []
+    for id in ids:
+        if len(found) == count:
+            break
+        several = [p for p in phrases(store.ledger.entries([id]).values()) if len(p.stems) > 1]
+        best = max(several, key=lambda p: (bool(p.titled), sum(map(rarity, p.stems)), p.text), default=None)
+        if best is not None and best.text not in found:
+            found.append(best.text)
+    return found
+
+
+def report_drawn(assistant: Assistant, count: int) -> None:
+    """Print what share of the sentences of drawn topics' summaries is a quote or was verified, and what the summaries are like."""
+    sound: list[float] = []
+    sizes: list[float] = []
+    seconds: list[float] = []
+    answered = 0
+    topics = drawn_topics(assistant.store, count)
+    for topic in topics:
+        began = time.perf_counter()
+        made = assistant.summarize(topic)
+        seconds.append(time.perf_counter() - began)
+        answered += made.status == "answered"
+        sizes.append(float(len(made.members)))
+        for claim in made.claims:
+            cited = [c for c in made.citations if c.n in claim.citations]
+            holds = bool(cited) and all(assistant.store.resolve(c.id).abstract[c.start : c.end] == c.quote for c in cited)
+            sound.append(float(holds and (claim.support in ("verified", "repaired") or any(c.quote == claim.text for c in cited))))
+    print(f"{len(topics)} topics drawn: {answered} answered, {len(sound)} sentences, quoted or verified {shown(sound)}")
+    print(
+        f"papers a summary: median {np.median(sizes):.0f}, most {max(sizes):.0f}; seconds p50 {np.percentile(seconds, 50):.2f}, p95 {np.percentile(seconds, 95):.2f}"
+    )
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Fit and measure summaries.")
+    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="measure on so many topics drawn from the corpus instead")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--questions", type=Path)
     parser.add_argument("--write", action="store_true", help="write the model fitted on all of them")
     args = parser.parse_args()
     assistant = Assistant(args.store)
+    if args.drawn or args.questions is None:
+        report_drawn(assistant, args.drawn or 100)
+        return
     cases = load_cases(assistant.store, args.questions)
     model = fit(cases)
     if args.write:

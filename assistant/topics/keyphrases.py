@@ -40,11 +40,12 @@ class Phrase:
     titled: frozenset[str]
 
 
-def phrases(entries: Iterable[Entry]) -> list[Phrase]:
+def phrases(entries: Iterable[Entry], nouns: float = _NOUN) -> list[Phrase]:
     """Phrases of one to three words that stand in titles and abstracts.
 
     Args:
         entries: the papers.
+        nouns: how often, of all its places, a phrase's last word must be followed by what follows nouns, 0 to 1.
     """
     forms: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     holders: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -67,7 +68,7 @@ def phrases(entries: Iterable[Entry]) -> list[Phrase]:
     return [
         Phrase(text, stems, frozenset(ids), frozenset(titled[stems]))
         for stems, ids in holders.items()
-        if ends[stems[-1]] >= _NOUN * seen[stems[-1]]
+        if ends[stems[-1]] >= nouns * seen[stems[-1]]
         and not _NO_NOUN.search(text := _form(forms[stems]))
         and any(word.lower() not in _WEAK for word in text.split())
     ]

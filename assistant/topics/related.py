@@ -19,6 +19,8 @@ from store.types import Entry, Filtered
 
 _POOL = 3
 _PHRASES = 4
+# A handful of abstracts tells less of which words are nouns.
+_NOUNS = 0.2
 # From this cosine, with this share of their words in common, two abstracts say the same.
 _TWIN, _SAME = 0.9, 0.6
 
@@ -74,7 +76,9 @@ def related(store: Store, entry: Entry, count: int, name: str, within: Filtered 
     found = [(id, s) for id, s in store.vectors.query(vector, pool) if id != entry.id and (within is None or id in within.ids)][:count]
     entries = store.ledger.entries([id for id, _ in found])
     rarity = rarity_of(store.lexical.count(), store.lexical.frequency)
-    candidates = [p for p in phrases([entry, *entries.values()]) if len(p.stems) > 1 or p.text[1:].lower() != p.text[1:] or len(p.text) > 4]
+    candidates = [
+        p for p in phrases([entry, *entries.values()], _NOUNS) if len(p.stems) > 1 or p.text[1:].lower() != p.text[1:] or len(p.text) > 4
+    ]
 
     def weight(phrase: Phrase) -> float:
         # Two words tell more than twice as much as one.
