@@ -94,7 +94,9 @@ def summary_page(made: Summary, entries: Mapping[str, Entry]) -> str:
             if n is None:
                 shown.append(f"<p>{_linked(' '.join(map(sentence, said)))}</p>")
                 continue
-            shown.append(f'<h3><a href="#source-{n}">[{n}]</a> {_text(numbers[n].title or "Untitled")}</h3>')
+            shown.append(
+                f'<h3><a href="#source-{n}">[{n}]</a> {_text(numbers[n].title or f"Untitled, {_places(numbers[n].provenance)}")}</h3>'
+            )
             shown += [_opening(claim, made, entries, sample) for claim in said]
         body.append(f"<section><h2>{_text(title)}</h2>{''.join(shown)}</section>")
     if made.table:

@@ -77,8 +77,9 @@ def render(made: Summary, *, width: int = 80, color: bool = False, explain: bool
         return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=after, break_on_hyphens=False)
 
     titles = {c.n: c.title for c in made.citations}
+    places = {c.n: _places(c) for c in made.citations}
     lines = [style(SAMPLE_NOTE, "2"), ""] if made.store == "sample" else []
-    lines += [style(wrapped(safe(made.topic)), "1"), wrapped(made.headline), ""]
+    lines += [style(wrapped(safe(made.topic)), "1"), wrapped(safe(made.headline)), ""]
     if made.status == "abstained" and made.nearest:
         lines += ["Nearest entries:", *(wrapped(f"- {safe(e.title or e.id)}", hanging="  ") for e in made.nearest), ""]
     for title, claims in sections(made):
@@ -87,7 +88,7 @@ def render(made: Summary, *, width: int = 80, color: bool = False, explain: bool
             if n is None:
                 lines.append(wrapped(" ".join(map(sentence, said)), "  "))
                 continue
-            lines.append(style(wrapped(f"[{n}] {safe(titles[n] or 'Untitled')}", "  ", "      "), "2"))
+            lines.append(style(wrapped(f"[{n}] {safe(titles[n] or f'Untitled, {places[n]}')}", "  ", "      "), "2"))
             lines += [wrapped(f"“{safe(claim.text)}”", "      ") for claim in said]
         lines.append("")
     if made.citations:
@@ -109,6 +110,7 @@ def render(made: Summary, *, width: int = 80, color: bool = False, explain: bool
 def markdown(made: Summary) -> str:
     """A summary as Markdown, with its table; nothing in a title or quote can become markup."""
     titles = {c.n: c.title for c in made.citations}
+    places = {c.n: _places(c) for c in made.citations}
     lines = [f"# {markdown_text(made.topic)}", ""]
     lines += [f"*{SAMPLE_NOTE}*", ""] if made.store == "sample" else []
     lines += [markdown_text(made.headline), ""]
@@ -120,7 +122,7 @@ def markdown(made: Summary) -> str:
             if n is None:
                 lines += [" ".join(sentence(claim, markdown_text) for claim in said), ""]
                 continue
-            lines += [f"**[{n}] {markdown_text(titles[n] or 'Untitled')}**", ""]
+            lines += [f"**[{n}] {markdown_text(titles[n] or f'Untitled, {places[n]}')}**", ""]
             lines += [line for claim in said for line in (f"> {markdown_text(claim.text)}", "")]
     if made.table:
         numbers = {c.id: c.n for c in made.citations}

@@ -19,14 +19,14 @@ _LISTS = files("assistant").joinpath("topics", "words.txt").read_text(encoding="
 _BREAKS, _WEAK = (frozenset(" ".join(line for line in part.splitlines() if not line.startswith("#")).split()) for part in _LISTS)
 # A phrase's last word must be a noun: no such ending, and mostly followed by a mark or one of these words, as nouns are and verbs and adjectives are not.
 _NO_NOUN = re.compile(
-    r"(?:ly|ive|ous|able|ible|ful|less|ary|ic|ical|ial|ional|ed|ised|ized|ary|er than|wise|more|most|-(?:efficient|aware|based|free|driven|wise|level|specific|agnostic|dependent|invariant|peer))$",
+    r"(?:ly|ive|ous|able|ible|ful|less|ary|ic|ical|ial|ional|ed|ised|ized|ary|er than|wise|more|most|-(?:efficient|aware|based|free|driven|wise|level|specific|agnostic|dependent|invariant|peer|and|or))$",
     re.IGNORECASE,
 )
 _AFTER_NOUN = frozenset(
     ["of", "is", "are", "in", "for", "via", "and", "or", "by", "with", "from", "can", "which", "as", "was", "were", "has", "have"]
 )
 _NOUN = 0.5
-_TITLED = 0.5
+_TITLED = 1.5
 _SEVERAL_WORDS = 1.5
 
 

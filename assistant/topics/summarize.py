@@ -168,20 +168,23 @@ def assembled(
         seconds=time.perf_counter() - began,
         length=length,
         focus=focus,
-        headline=headline(found.reason, coverage, len(themes), len(found.considered)),
+        headline=headline(found.reason, coverage, themes, len(found.considered)),
         lacking=tuple(within.lacking.items()) if within else (),
     )
     return with_text(made)
 
 
-def headline(reason: str | None, coverage: Coverage, themes: int, considered: int) -> str:
-    """The sentence a summary opens with."""
+def headline(reason: str | None, coverage: Coverage, themes: Sequence[Theme], considered: int) -> str:
+    """The sentence a summary opens with: how many papers, and what they fall into."""
     if reason == "too-broad":
         return TOO_BROAD
     if reason:
         return "Nothing in this corpus is on this topic." if considered else "No entry passes the filter."
     papers = f"{coverage.relevant} {'paper' if coverage.relevant == 1 else 'papers'}"
-    return f"{papers} of {considered} considered, in {themes} {'theme' if themes == 1 else 'themes'}."
+    if len(themes) < 2:
+        return f"{papers} of {considered} considered."
+    parts = "; ".join(f"{theme.name} ({len(theme.members)})" for theme in themes)
+    return f"{papers} of {considered} considered, in {len(themes)} themes: {parts}."
 
 
 def coverage_line(summary: Summary) -> str:

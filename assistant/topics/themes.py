@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from assistant.topics.keyphrases import distinct_phrases, phrases, telling
+from assistant.topics.keyphrases import Phrase, distinct_phrases, phrases
 from store.lexical import terms
 from store.types import Entry
 
@@ -24,6 +24,9 @@ _GROUPED = 5
 OTHER = "Other work"
 # Share of the first phrase's weight that the second of a name needs.
 _SECOND = 0.5
+# A single word names a group only from so many titles; more than one tells so much more.
+_TITLES = 2
+_WORDS = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +56,69 @@ def group(entries: Mapping[str, Entry], vectors: Mapping[str, Vector], rarity: R
     ids = sorted(entries)
     if len(ids) < _GROUPED:
         return [Group(_title(topic) or "These papers", tuple(ids))] if ids else []
-    labels = _clustered(ids, entries, vectors, rarity)
-    found: dict[int, list[str]] = {}
-    for id, label in zip(ids, labels, strict=True):
-        found.setdefault(int(label), []).append(id)
-    parts = [members for members in found.values() if len(members) > 1]
-    alone = sorted(members[0] for members in found.values() if len(members) == 1)
+    parts = _joined(ids, _clustered(ids, entries, vectors, rarity), vectors)
     candidates = phrases(entries.values())
+    held = {id: frozenset(terms(f"{entry.title or ''} {entry.abstract}")) for id, entry in entries.items()}
     shared = set(terms(topic))
     used: set[str] = set()
     groups = []
     for members in sorted(parts, key=lambda m: (-len(m), m)):
-        ranked = telling(candidates, members, ids, rarity, shared)
-        chosen = distinct_phrases([x for x in ranked if not set(x[1].stems) & used], 2, _SECOND)
+        ranked = [x for x in _names(candidates, members, held, rarity, shared) if not set(x[1].stems) & used]
+        # What one paper alone says names a group only where nothing else does.
+        several = [x for x in ranked if sum(set(x[1].stems) <= held[id] for id in members) > 1]
+        chosen = distinct_phrases(several, 2, _SECOND) or distinct_phrases(ranked, 1)
         used |= {stem for phrase in chosen for stem in phrase.stems}
         groups.append(Group(_name([p.text for p in chosen]), _central(members, vectors)))
-    if alone:
-        title = entries[alone[0]].title
-        groups.append(Group(title if len(alone) == 1 and title else OTHER, _central(alone, vectors)))
-    return groups
+    return [*(g for g in groups if g.name != OTHER), *(g for g in groups if g.name == OTHER)]
+
+
+def _joined(ids: Sequence[str], labels: npt.NDArray[np.int_], vectors: Mapping[str, Vector]) -> list[list[str]]:
+    """The members of each cluster; a paper that is alone in its cluster joins the nearest of the others."""
+    found: dict[int, list[str]] = {}
+    for id, label in zip(ids, labels, strict=True):
+        found.setdefault(int(label), []).append(id)
+    parts = [members for members in found.values() if len(members) > 1] or [list(ids)]
+    middles = np.array([np.mean([vectors[id] for id in members], axis=0) for members in parts])
+    for id in sorted(members[0] for members in found.values() if len(members) == 1 and len(found) > 1):
+        if not any(id in members for members in parts):
+            parts[int(np.argmax(middles @ vectors[id]))].append(id)
+    return parts
+
+
+def _names(
+    candidates: Sequence[Phrase], members: Sequence[str], held: Mapping[str, frozenset[str]], rarity: Rarity, shared: Collection[str]
+) -> list[tuple[float, Phrase]]:
+    """Phrases that may name a group, best first: from a title of it or two abstracts, and such that their words stand in more of its papers than of the others.
+
+    Args:
+        candidates: phrases of all papers.
+        members: the group.
+        held: the stems of every paper.
+        rarity: of a stem in the corpus, 0 to 1.
+        shared: the topic's stems: a phrase needs another.
+    """
+    inside = set(members)
+    outside = [id for id in held if id not in inside]
+    found = []
+    for phrase in candidates:
+        stems = set(phrase.stems)
+        titles = len(phrase.titled & inside)
+        together = titles if len(phrase.stems) == 1 else max(titles, len(phrase.papers & inside) - 1)
+        if stems <= set(shared) or together < (_TITLES if len(phrase.stems) == 1 else 1):
+            continue
+        count = sum(stems <= held[id] for id in inside)
+        others = sum(stems <= held[id] for id in outside) / max(1, len(outside))
+        rare = sum(map(rarity, phrase.stems)) / len(phrase.stems)
+        weight = (
+            (count / len(inside) - others)
+            * rare
+            * (_WORDS if len(phrase.stems) > 1 else 1.0)
+            * math.log2(1 + count)
+            * (1 + titles / len(inside))
+        )
+        if weight > 0:
+            found.append((weight, phrase))
+    return sorted(found, key=lambda x: (-x[0], x[1].text))
 
 
 def _clustered(ids: Sequence[str], entries: Mapping[str, Entry], vectors: Mapping[str, Vector], rarity: Rarity) -> npt.NDArray[np.int_]:

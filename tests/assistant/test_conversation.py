@@ -163,15 +163,16 @@ def test_a_damaged_conversation_is_named(kept: Path) -> None:
 def test_the_documented_python_runs(
     digest_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "store").symlink_to(digest_store)
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(compile(block, "docs/models.md", "exec"), {})
+    count = 0
+    for page in ("models.md", "summaries.md"):
+        text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            exec(compile(block, page, "exec"), {})
+            count += 1
     said = capsys.readouterr().out
-    assert "papers, of" in said and "Grokking" in said
+    assert count == 3 and "papers, of" in said and "Grokking" in said and " of " in said
 
 
 def test_asynchronous_use(digest_store: Path) -> None:
