@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from assistant.analyse import Question, analyse, content_terms, facet_topic, subquestions
 from assistant.decide import calibration, refusal
@@ -46,6 +49,8 @@ _CLOSE = 12
 _CLOSEST = 3
 _ROOM = 3
 _SHOWN = 16
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,17 @@ class SearchHit:
     dense: float
     lexical: float
     matched: tuple[str, ...]
+
+
+def _alone(method: Callable[Concatenate[Assistant, P], R]) -> Callable[Concatenate[Assistant, P], R]:
+    """Let one thread at a time into a method of an assistant."""
+
+    @functools.wraps(method)
+    def held(self: Assistant, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._reading:
+            return method(self, *args, **kwargs)
+
+    return held
 
 
 class Assistant:
@@ -84,6 +100,8 @@ class Assistant:
         model: LanguageModel | None = None,
         options: Settings | None = None,
     ) -> None:
+        # Threads read the store one at a time; models write side by side.
+        self._reading = threading.RLock()
         self.store = Store(path, settings)
         self.name = name or str(path)
         self.options = options or Settings()
@@ -96,6 +114,7 @@ class Assistant:
         """Release the store."""
         self.store.close()
 
+    @_alone
     def search(self, query: str, count: int = 10, filters: Filters | None = None) -> list[SearchHit]:
         """Entries that fit a query, best first.
 
@@ -151,7 +170,8 @@ class Assistant:
         found, composed = self._composed(topic, within, length, focus)
         plain = assembled(found, quoted(composed, found), topic, length, focus, within, self.name, began)
         if found.reason == "no-topic" and found.considered:
-            near = nearest_themes(self.store, self.store.embedder.embed_query(found.question.topic))
+            with self._reading:
+                near = nearest_themes(self.store, self.store.embedder.embed_query(found.question.topic))
             return replace(plain, notes=(f"The themes nearest to it: {'; '.join(near)}.",)) if near else plain
         model = self.model
         if model is None or not found.members:
@@ -192,6 +212,7 @@ class Assistant:
         window = self.model.window if self.model else self.options.llm_window
         return prompts(found, composed, " ".join(topic.split()), self.options, self.options.prompts, window) if found.members else []
 
+    @_alone
     def _composed(self, topic: str, within: Filtered | None, length: Length, focus: str | None) -> tuple[Gathered, Composed]:
         found = gathered(self.store, about(topic), within)
         if focus and found.members:
@@ -208,6 +229,7 @@ class Assistant:
         """
         return await asyncio.to_thread(self.summarize, topic, filters, length=length, focus=focus)
 
+    @_alone
     def topics(
         self,
         filters: Filters | None = None,
@@ -231,6 +253,16 @@ class Assistant:
         """
         return atlas(self.store, self.name, within=self._within(filters), theme=theme, picture=picture, fresh=fresh, progress=progress)
 
+    @_alone
+    def entry(self, name: str) -> Entry:
+        """An entry by id, alias, ``file#number`` or whole title.
+
+        Raises:
+            NotFoundError: no such entry.
+        """
+        return self.store.resolve(name)
+
+    @_alone
     def related(self, name: str, count: int = 10, filters: Filters | None = None) -> Related:
         """The entries nearest to one, what they share with it and what sets them apart.
 
@@ -260,6 +292,7 @@ class Assistant:
         """
         return self._answered(text, understood(text, turns), filters)[0]
 
+    @_alone
     def _answered(self, text: str, asked: str, filters: Filters | None) -> tuple[Answer, list[Evidence]]:
         typed = " ".join(text.split())
         answer, evidence = self._found(asked, filters)
@@ -333,6 +366,7 @@ class Assistant:
         # Checking is done by the shipped embedder whatever the store uses: it gives words, and sends nothing.
         return Verifier(embedder if isinstance(embedder, OnnxEmbedder) else shipped_embedder())
 
+    @_alone
     def _prompt(self, answer: Answer, evidence: Sequence[Evidence], most: int | None = None) -> Prompt:
         template = load_template(answer.mode, self.options.prompts)
         entries = self.store.ledger.entries(list({e.entry for e in evidence}))

@@ -24,6 +24,7 @@ from assistant.faces.options import (
     VenueOption,
     YearOption,
     filters_of,
+    needs,
     open_assistant,
     plural,
     print_json,
@@ -258,6 +259,19 @@ def forget(name: str, store: StoreOption = None) -> None:
     with Store(store_path(store).path) as opened:
         what, records, entries = run(opened, name)
     print(f"Forgot {what}: {records} {plural(records, 'record')} taken out, {entries} {plural(entries, 'entry')} left the store.")
+
+
+@app.command()
+def mcp(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption = None, max_cost: CostOption = None) -> None:
+    """Serve the papers to chat tools over MCP on standard input and output.
+
+    In Claude Desktop: {"mcpServers": {"papers": {"command": "assistant", "args": ["mcp"]}}}
+    """
+    needs("mcp", "serve")
+    from assistant.faces.mcp_server import run_stdio
+
+    # A client waits a minute at most.
+    run_stdio(open_assistant(store, {"llm": llm, "llm_timeout": timeout or 30.0, "max_cost": max_cost}))
 
 
 @app.command()

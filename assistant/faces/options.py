@@ -80,6 +80,18 @@ def open_assistant(option: Path | None, flags: dict[str, Any] | None = None) -> 
     return Assistant(sample, name="sample", options=options)
 
 
+def needs(module: str, extra: str) -> None:
+    """Stop with a clear sentence where a package of an extra is not installed.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise SettingsError(f"The package {module} is not installed.", f"Run: pip install 'paper-assistant[{extra}]'")
+
+
 def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
