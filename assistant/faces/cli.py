@@ -275,6 +275,33 @@ def mcp(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption
 
 
 @app.command()
+def serve(
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; one that others reach needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8765,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name that requests may be for, as of a tunnel.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Log each request, without what was asked.")] = False,
+    llm: LlmOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: CostOption = None,
+) -> None:
+    """Serve the papers over HTTP: an OpenAI-compatible endpoint at /v1, and MCP at /mcp.
+
+    A token, in ASSISTANT_TOKEN, must then be sent with every request. Examples: assistant serve; assistant serve --port 9000 --llm ollama:llama3.2
+    """
+    needs("mcp", "serve")
+    from assistant.faces.http.app import run
+    from assistant.faces.http.guard import Access
+
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    access = Access(os.environ.get("ASSISTANT_TOKEN", ""), frozenset(name.lower() for name in allow_host or ()))
+    print(f"Serving {assistant.name} at http://{host}:{port} (/v1, /mcp). Stop with Ctrl-C.", file=sys.stderr)
+    run(assistant, host, port, access, log)
+
+
+@app.command()
 def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Say what the store holds, and what is sent where."""
     from assistant.settings import configured

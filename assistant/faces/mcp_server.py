@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import anyio
 from anyio import CapacityLimiter
@@ -16,6 +16,7 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from assistant.core import Assistant
+from assistant.faces.addresses import address
 from assistant.types import Answer, Citation, Summary
 from assistant.write.model import as_text
 from store.errors import NotFoundError, UserError
@@ -120,11 +121,6 @@ class Neighbours(BaseModel):
     id: str
     title: str
     results: list[Neighbour]
-
-
-def address(url: str | None) -> str:
-    """An address a person can open, or nothing."""
-    return url if url and urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc else ""
 
 
 def sources(citations: tuple[Citation, ...]) -> list[Source]:

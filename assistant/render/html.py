@@ -76,6 +76,20 @@ def page(answer: Answer, entries: Mapping[str, Entry]) -> str:
     return document(answer.question, body)
 
 
+def entry_page(entry: Entry, sample: bool = False) -> str:
+    """A page of one entry.
+
+    Args:
+        entry: what to show.
+        sample: whether it is of the bundled sample.
+    """
+    facts = "; ".join(filter(None, (", ".join(entry.authors), str(entry.year or ""), entry.venue or "")))
+    body = [f"<h1>{_title_of(entry, entry.title)}</h1>", f'<p class="note">{_text(facts)}</p>' if facts else ""]
+    body += [f'<p class="note">{_text(SAMPLE_NOTE)}</p>'] if sample else []
+    body += [f"<p>{_text(entry.abstract)}</p>", f'<p class="where">{_text(entry.id)} · {_text(_places(entry.provenance))}</p>']
+    return document(entry.title or entry.id, body)
+
+
 def summary_page(made: Summary, entries: Mapping[str, Entry]) -> str:
     """A summary as an HTML page: each quote opens in place in its abstract, and the page prints well.
 

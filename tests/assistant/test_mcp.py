@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from assistant.core import Assistant
+from assistant.faces.addresses import address
 from assistant.fakes import ScriptedModel
 from assistant.llm import ModelError
 from assistant.settings import Settings
@@ -24,7 +25,7 @@ mcp = pytest.importorskip("mcp", reason="the extra serve is not installed")
 
 from mcp import Client, StdioServerParameters  # noqa: E402
 
-from assistant.faces.mcp_server import _CHARACTERS, address, cut, limited, make_server  # noqa: E402
+from assistant.faces.mcp_server import _CHARACTERS, cut, limited, make_server  # noqa: E402
 
 QUESTION = "Why does weight decay matter for grokking?"
 
