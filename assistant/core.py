@@ -263,6 +263,11 @@ class Assistant:
         return self.store.resolve(name)
 
     @_alone
+    def entries(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Entries by their ids; those that are not there are left out."""
+        return self.store.ledger.entries(list(ids))
+
+    @_alone
     def related(self, name: str, count: int = 10, filters: Filters | None = None) -> Related:
         """The entries nearest to one, what they share with it and what sets them apart.
 

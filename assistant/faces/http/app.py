@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from typing import Any
 
 import anyio
@@ -13,15 +14,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from assistant.core import Assistant
+from assistant.faces.http import api, openai_api
 from assistant.faces.http.guard import LOOPBACK, MAX_BODY, Access, Guard
-from assistant.faces.http.openai_api import routes
 from assistant.faces.mcp_server import make_server
 from assistant.render.html import entry_page
 from store.errors import NotFoundError, SettingsError, UserError
 
 _AT_ONCE = 8
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_PAGE = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
 
 
 def make_app(assistant: Assistant, access: Access) -> Guard:
@@ -49,6 +58,9 @@ def make_app(assistant: Assistant, access: Access) -> Guard:
             return JSONResponse({"error": {"message": str(error), "type": "invalid_request_error", "param": "id", "code": None}}, 404)
         return HTMLResponse(entry_page(entry, sample=assistant.name == "sample"))
 
+    async def index(request: Request) -> Response:
+        return HTMLResponse(files("assistant.faces.http").joinpath("page", "index.html").read_text(encoding="utf-8"), headers=_PAGE)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with mcp.router.lifespan_context(mcp):
@@ -61,7 +73,15 @@ def make_app(assistant: Assistant, access: Access) -> Guard:
 
     inner = Starlette(
         exception_handlers={HTTPException: told},
-        routes=[Route("/healthz", health), Route("/paper/{id:path}", paper), *routes(assistant, limiter), Mount("/", mcp)],
+        routes=[
+            Route("/", index),
+            Route("/healthz", health),
+            Route("/paper/{id:path}", paper),
+            *api.routes(assistant, limiter),
+            *openai_api.routes(assistant, limiter),
+            Mount("/page", StaticFiles(packages=[("assistant.faces.http", "page")])),
+            Mount("/", mcp),
+        ],
         lifespan=lifespan,
     )
     return Guard(inner, access)
