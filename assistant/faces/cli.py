@@ -287,7 +287,7 @@ def serve(
     timeout: TimeoutOption = None,
     max_cost: CostOption = None,
 ) -> None:
-    """Serve the papers over HTTP: an OpenAI-compatible endpoint at /v1, and MCP at /mcp.
+    """Serve the papers over HTTP: a web page, an OpenAI-compatible endpoint at /v1, and MCP at /mcp.
 
     A token, in ASSISTANT_TOKEN, must then be sent with every request. Examples: assistant serve; assistant serve --port 9000 --llm ollama:llama3.2
     """
@@ -297,7 +297,7 @@ def serve(
 
     assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
     access = Access(os.environ.get("ASSISTANT_TOKEN", ""), frozenset(name.lower() for name in allow_host or ()))
-    print(f"Serving {assistant.name} at http://{host}:{port} (/v1, /mcp). Stop with Ctrl-C.", file=sys.stderr)
+    print(f"Serving {assistant.name} at http://{host}:{port} (page, /v1, /mcp). Stop with Ctrl-C.", file=sys.stderr)
     run(assistant, host, port, access, log)
 
 
