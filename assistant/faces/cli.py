@@ -302,6 +302,18 @@ def serve(
 
 
 @app.command()
+def slack(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption = None, max_cost: CostOption = None) -> None:
+    """Answer in Slack: mentions, /papers, and assistant threads, over Socket Mode.
+
+    Needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN (docs/chat-tools.md).
+    """
+    needs("slack_bolt", "slack")
+    from assistant.faces.slack_app import run
+
+    run(open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}))
+
+
+@app.command()
 def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Say what the store holds, and what is sent where."""
     from assistant.settings import configured

@@ -31,6 +31,10 @@ class Writer:
     _held: list[Checked] = field(default_factory=list)
     _written: int = 0
 
+    def escape(self, text: str) -> str:
+        """Text of a paper or a model, in which nothing is markup."""
+        return markdown_text(text)
+
     def add(self, one: Checked) -> str:
         """The text of a sentence that was found to hold; quotes wait until the model's own words have begun."""
         self._held.append(one)
@@ -45,7 +49,7 @@ class Writer:
         parts = []
         if not self._written:
             parts += [f"*{SAMPLE_NOTE}*\n\n"] if answer.store == "sample" else []
-            parts += [f"*Understood as: {markdown_text(answer.understood)}*\n\n"] if answer.understood else []
+            parts += [f"*Understood as: {self.escape(answer.understood)}*\n\n"] if answer.understood else []
             parts += [f"{answer.headline}\n\n"] if answer.headline else []
             self._numbers = {}
         by_number: dict[int, Citation] = {}
@@ -55,8 +59,8 @@ class Writer:
         for claim in answer.claims[self._written :]:
             parts.append(self._claim(claim, by_number))
         if answer.status == "abstained" and answer.nearest:
-            parts.append("Nearest papers:\n\n" + "".join(f"- {markdown_text(e.title or e.id)}\n" for e in answer.nearest))
-        parts += [f"\n\n*{markdown_text(note)}*" for note in answer.notes]
+            parts.append("Nearest papers:\n\n" + "".join(f"- {self.escape(e.title or e.id)}\n" for e in answer.nearest))
+        parts += [f"\n\n*{self.escape(note)}*" for note in answer.notes]
         if self.footer and answer.citations:
             rows = "".join(f"[{n}] {self.shown(c)}\n" for n, c in sorted(by_number.items()))
             parts.append(f"\n\n**Sources**\n\n{rows}")
@@ -64,8 +68,8 @@ class Writer:
 
     def shown(self, citation: Citation) -> str:
         """A source in the footer: its title, linked where the paper has an address of its own."""
-        title = markdown_text(citation.title or "Untitled")
-        where = markdown_text(", ".join(map(str, citation.provenance)))
+        title = self.escape(citation.title or "Untitled")
+        where = self.escape(", ".join(map(str, citation.provenance)))
         url = address(citation.url)
         return f"[{title}](<{url}>) ({where})  " if url and not re.search(r"[<>\s]", url) else f"{title} ({where})  "
 
@@ -87,7 +91,7 @@ class Writer:
         for id in ids:
             self._numbers.setdefault(id, len(self._numbers) + 1)
         marks = "".join(f" [{n}]" for n in dict.fromkeys(self._numbers[id] for id in ids))
-        body = markdown_text(text)
+        body = self.escape(text)
         if quoted:
             return f"\n\n> “{body}”{marks}\n\n"
         stop = body[-1:] if body[-1:] in ".!?" else "."
@@ -98,8 +102,8 @@ class Writer:
         if claim.support != "quoted":
             return self._sentence(claim.text, [by_number[n].id for n in claim.citations], False)
         title = by_number[claim.citations[0]].title
-        lead = f"{markdown_text(title)}:\n" if title else ""
-        return f"{lead}\n> “{markdown_text(claim.text)}”{marks}\n\n"
+        lead = f"{self.escape(title)}:\n" if title else ""
+        return f"{lead}\n> “{self.escape(claim.text)}”{marks}\n\n"
 
 
 def source_url(citation: Citation, base: str) -> str:
