@@ -363,3 +363,23 @@ def test_no_foreign_link_or_image_leaves_the_server(papers: Assistant) -> None:
 
 def test_host_names() -> None:
     assert [hostname(h) for h in ("localhost:80", "[::1]:9", "[::1", "", "a b")] == ["localhost", "::1", "", "", "a b"]
+
+
+@pytest.mark.slow
+def test_the_llm_program_speaks_to_it(server: Server, tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    # In an environment of its own: it needs a later openai than LlamaIndex does.
+    made = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(made)], check=True, timeout=120)
+    if subprocess.run([made / "bin" / "pip", "install", "-q", "llm"], capture_output=True, timeout=300).returncode:
+        pytest.skip("llm could not be installed")
+    documented = (Path(__file__).parents[2] / "docs" / "chat-tools.md").read_text(encoding="utf-8")
+    line = next(part for part in documented.split("`") if part.startswith("- {model_id: papers"))
+    (tmp_path / "extra-openai-models.yaml").write_text(line.replace("http://127.0.0.1:8765", server.url) + "\n")
+    (tmp_path / "keys.json").write_text(json.dumps({"none": "none"}))
+    env = {**os.environ, "LLM_USER_PATH": str(tmp_path)}
+    done = subprocess.run([made / "bin" / "llm", "-m", "papers", LIST], capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0 and "[1]" in done.stdout and "Sources" in done.stdout, done.stderr
