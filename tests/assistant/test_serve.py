@@ -383,3 +383,27 @@ def test_the_llm_program_speaks_to_it(server: Server, tmp_path: Path) -> None:
     env = {**os.environ, "LLM_USER_PATH": str(tmp_path)}
     done = subprocess.run([made / "bin" / "llm", "-m", "papers", LIST], capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0 and "[1]" in done.stdout and "Sources" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_the_vercel_ai_sdk_reads_the_sources(server: Server, tmp_path: Path) -> None:
+    import shutil
+    import subprocess
+
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("no node on this machine")
+    installed = subprocess.run(
+        [npm, "install", "--silent", "--no-audit", "--no-fund", "ai", "@ai-sdk/openai"], cwd=tmp_path, capture_output=True, timeout=300
+    )
+    if installed.returncode:
+        pytest.skip("the ai-sdk could not be had from npm")
+    script = shutil.copy(Path(__file__).parent / "clients" / "ai_sdk.mjs", tmp_path)
+    done = subprocess.run([node, script, f"{server.url}/v1", LIST], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for reply in json.loads(done.stdout).values():
+        assert "[1]" in reply["text"] and reply["streamed"].strip() == reply["text"].strip()
+        assert len(reply["sources"]) > 2 and all(url.startswith("http") for url in reply["sources"])
+    # Over /v1/responses and when it is not streamed, chat's sources are the same.
+    chat, responses = json.loads(done.stdout)["chat"], json.loads(done.stdout)["responses"]
+    assert chat["sources"] == responses["sources"] == responses["streamedSources"]
