@@ -57,6 +57,7 @@ async function* events(path, body, signal) {
 const chip = (n, citation) => {
   const button = el("button", { className: "chip", type: "button", textContent: `[${n}]` });
   button.setAttribute("aria-label", `Source ${n}: ${citation?.title ?? "Untitled"}`);
+  button.title = citation?.quote ?? "";
   button.addEventListener("click", () => open(citation, button));
   return button;
 };
