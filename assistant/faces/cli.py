@@ -282,6 +282,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name that requests may be for, as of a tunnel.")
     ] = None,
+    rate: Annotated[int, typer.Option("--rate", min=1, help="Requests a minute that one address may send.")] = 1200,
     log: Annotated[bool, typer.Option("--log", help="Log each request, without what was asked.")] = False,
     llm: LlmOption = None,
     timeout: TimeoutOption = None,
@@ -296,7 +297,7 @@ def serve(
     from assistant.faces.http.guard import Access
 
     assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
-    access = Access(os.environ.get("ASSISTANT_TOKEN", ""), frozenset(name.lower() for name in allow_host or ()))
+    access = Access(os.environ.get("ASSISTANT_TOKEN", ""), frozenset(name.lower() for name in allow_host or ()), rate)
     print(f"Serving {assistant.name} at http://{host}:{port} (page, /v1, /mcp). Stop with Ctrl-C.", file=sys.stderr)
     run(assistant, host, port, access, log)
 

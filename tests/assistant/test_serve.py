@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from assistant.core import Assistant
 from assistant.fakes import ScriptedModel
-from assistant.llm import ModelError
+from assistant.llm import ModelError, Piece
 from assistant.settings import Settings
 from assistant.types import Citation
 from tests.assistant.test_ask import run
@@ -47,7 +47,11 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
-            make_app(assistant, access or Access()), host="127.0.0.1", port=self.port, log_level="error", timeout_graceful_shutdown=2
+            make_app(assistant, access or Access(rate=100_000)),
+            host="127.0.0.1",
+            port=self.port,
+            log_level="error",
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -342,6 +346,49 @@ def test_clients_that_go_away_do_no_harm(server: Server) -> None:
         ) as reply:
             next(reply.iter_bytes())
     assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+class Endless:
+    """A model that writes on and on, and counts what was asked of it."""
+
+    name, window, place = "endless", 8192, "this machine"
+
+    def __init__(self) -> None:
+        self.pieces = 0
+        self.closed = False
+
+    def stream(self, messages: Any, limit: int) -> Iterator[Piece]:
+        try:
+            for n in range(400):
+                self.pieces += 1
+                time.sleep(0.02)
+                yield Piece(f"Sentence number {n} is about penguins and chess. ")
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_model_stops_when_nobody_waits(digest_store: Path, stream: bool) -> None:
+    model = Endless()
+    with Server(Assistant(digest_store, name="papers", model=model, options=Settings(llm_timeout=20))) as server:
+        body = {"messages": [{"role": "user", "content": FACT}], "stream": stream}
+        with (
+            pytest.raises(httpx.TimeoutException),
+            httpx.Client(timeout=0.6) as http,
+            http.stream("POST", f"{server.url}/v1/chat/completions", json=body) as reply,
+        ):
+            for _ in reply.iter_lines():
+                pass
+        end = time.monotonic() + 12
+        while not model.closed and time.monotonic() < end:
+            time.sleep(0.1)
+        assert model.closed
+
+
+def test_one_address_may_ask_so_often(papers: Assistant) -> None:
+    with Server(papers, Access(rate=5)) as server:
+        replies = [httpx.get(f"{server.url}/v1/models") for _ in range(7)]
+    assert [r.status_code for r in replies] == [200] * 5 + [429] * 2 and 1 <= int(replies[-1].headers["retry-after"]) <= 60
 
 
 def test_no_foreign_link_or_image_leaves_the_server(papers: Assistant) -> None:

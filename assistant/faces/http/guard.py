@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY = 1_048_576
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _WAITING = 64
+_MINUTE = 60.0
+# So many addresses are remembered before the idle ones are forgotten.
+_ADDRESSES = 1000
 _TOO_LARGE = f"The body has more than {MAX_BODY:,} bytes."
 
 
@@ -25,10 +30,12 @@ class Access:
     Args:
         token: must be sent as ``Authorization: Bearer``; empty for none.
         hosts: names, besides those of this machine, that a Host header may have.
+        rate: requests a minute that one address may send.
     """
 
     token: str = ""
     hosts: frozenset[str] = frozenset()
+    rate: int = 1200
 
 
 class Guard:
@@ -45,6 +52,7 @@ class Guard:
         self._access = access
         self._open = frozenset(open_paths)
         self._running = 0
+        self._lately: dict[str, deque[float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -56,6 +64,10 @@ class Guard:
         if refusal is not None:
             await _say(send, *refusal)
             return
+        wait = self._too_often((scope.get("client") or ("", 0))[0])
+        if wait:
+            await _say(send, 429, "Too many requests in a minute.", "rate_limit_error", {"retry-after": str(wait)})
+            return
         if self._running >= _WAITING:
             await _say(send, 429, "The server is busy.", "rate_limit_error", {"retry-after": "1"})
             return
@@ -64,6 +76,19 @@ class Guard:
             await self._app(scope, _bounded(receive), send)
         finally:
             self._running -= 1
+
+    def _too_often(self, address: str) -> int:
+        """Seconds an address must wait, 0 where it need not."""
+        now = time.monotonic()
+        sent = self._lately.setdefault(address, deque())
+        while sent and sent[0] <= now - _MINUTE:
+            sent.popleft()
+        if len(sent) >= self._access.rate:
+            return max(1, round(sent[0] + _MINUTE - now))
+        sent.append(now)
+        if len(self._lately) > _ADDRESSES:
+            self._lately = {one: times for one, times in self._lately.items() if times and times[-1] > now - _MINUTE}
+        return 0
 
     def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str, str] | None:
         allowed = LOOPBACK | self._access.hosts

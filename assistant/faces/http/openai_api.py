@@ -27,6 +27,7 @@ MODEL = "papers"
 # The same without a list of sources under the text, for clients that show annotations.
 BARE = "papers-no-footer"
 _TURNS = 6
+_GONE = 499
 _SSE = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -103,11 +104,15 @@ async def _answered(
     writer = Writer(str(request.base_url).rstrip("/"), asked.model != BARE)
     if asked.stream:
         return StreamingResponse(stream(assistant, asked, writer, limiter), media_type="text/event-stream", headers=_SSE)
+    answer = None
     try:
-        answer = await anyio.to_thread.run_sync(lambda: _last(answers(assistant, asked)), limiter=limiter, abandon_on_cancel=True)
+        async for _, finished in _bits(assistant, asked, writer, limiter):
+            answer = finished or answer
+            if await request.is_disconnected():
+                # Nobody waits for it any more: the model is not asked for another sentence.
+                return Response(status_code=_GONE)
     except QuestionError as error:
         return _refused(BadRequest(str(error), param=name))
-    writer.finish(answer)
     return JSONResponse(whole(asked, writer, answer))
 
 
@@ -186,10 +191,6 @@ def _chore(asked: Asked, store: str) -> Answer:
     """An answer to a chore, without looking anything up."""
     said = "Questions about papers"
     return Answer(asked.question[:80], "answer", "answered", None, said, (), (), (), 0, store, 0.0, headline=said)
-
-
-def _last(found: Iterator[Checked | Answer]) -> Answer:
-    return [one for one in found if isinstance(one, Answer)][-1]
 
 
 async def _bits(assistant: Assistant, asked: Asked, writer: Writer, limiter: CapacityLimiter) -> AsyncIterator[tuple[str, Answer | None]]:
