@@ -33,6 +33,7 @@ _AT_ONCE = 8
 _SECONDS = 45.0
 _CHARACTERS = 40_000
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Hit(BaseModel):
@@ -71,13 +72,23 @@ class Source(BaseModel):
     end: int
 
 
+class Statement(BaseModel):
+    """A sentence of an answer, the sources it cites, and how it is borne out."""
+
+    text: str
+    citations: list[int]
+    support: Literal["quoted", "verified", "repaired"]
+
+
 class Reply(BaseModel):
     """An answer, with [n] marks in its text."""
 
     text: str
+    status: Literal["answered", "abstained"]
     abstained: bool = Field(description="Whether the collection does not answer the question.")
     reason: str | None
     mode: Literal["answer", "list", "compare"]
+    claims: list[Statement]
     citations: list[Source]
     nearest: list[Hit] = Field(description="Papers close to the question that are not cited.")
     notes: list[str]
@@ -154,8 +165,8 @@ def cut(text: str, most: int = _CHARACTERS) -> str:
     return text[: most - len(note)].rsplit("\n", 1)[0] + note
 
 
-def fitting(rows: list[Source], room: int) -> list[Source]:
-    """The first of the sources that fit into so many characters."""
+def fitting(rows: list[M], room: int) -> list[M]:
+    """The first of some rows that fit into so many characters."""
     kept = []
     for row in rows:
         room -= len(row.model_dump_json())
@@ -209,13 +220,17 @@ def make_server(assistant: Assistant) -> MCPServer[Any]:
         await context.report_progress(0, 2, "retrieving")
         answer = limited(await work(lambda: assistant.ask(question)), max_sources)
         await context.report_progress(2, 2, "answered")
-        text = cut(answer.text, _CHARACTERS // 2)
+        text = cut(answer.text, _CHARACTERS // 3)
+        cited = fitting(sources(answer.citations), _CHARACTERS // 3)
+        claims = [Statement(text=c.text, citations=list(c.citations), support=c.support) for c in answer.claims]
         return Reply(
             text=text,
+            status=answer.status,
             abstained=answer.status == "abstained",
             reason=answer.reason,
             mode=answer.mode,
-            citations=fitting(sources(answer.citations), _CHARACTERS - len(text)),
+            claims=fitting(claims, _CHARACTERS // 3),
+            citations=cited,
             nearest=[Hit(id=e.id, title=e.title or "Untitled", url="") for e in answer.nearest],
             notes=list(answer.notes),
         )

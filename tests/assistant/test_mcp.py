@@ -84,7 +84,8 @@ def test_asking(papers: Assistant) -> None:
     for citation in data["citations"]:
         entry = papers.entry(citation["id"])
         assert entry.abstract[citation["start"] : citation["end"]] == citation["quote"] and f"[{citation['n']}]" in data["text"]
-    assert json.loads(told.content[0].text) == data
+    assert json.loads(told.content[0].text) == data and data["status"] == "answered"
+    assert data["claims"] and all(claim["support"] == "quoted" and claim["citations"] for claim in data["claims"])
     assert refused.structured_content["abstained"] and not refused.structured_content["citations"] and refused.structured_content["nearest"]
 
 
