@@ -7,12 +7,16 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 
 from assistant.llm.base import LanguageModel, Message, ModelError, Piece
 
 _TRIES = 3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
+_LOOK = 0.25
+# Set by a server for the work of one request; once the event is, nobody waits for the answer, and the model is stopped.
+GONE: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
 
 
 def guarded(
@@ -66,11 +70,17 @@ def _until(model: LanguageModel, messages: Sequence[Message], limit: int, deadli
             pieces.put(error)
 
     threading.Thread(target=work, daemon=True).start()
+    gone = GONE.get()
     try:
         while True:
+            if gone is not None and gone.is_set():
+                raise ModelError(f"{model.name}: nobody waits for the answer any more.")
+            left = max(0.0, deadline - time.monotonic())
             try:
-                got = pieces.get(timeout=max(0.0, deadline - time.monotonic()))
+                got = pieces.get(timeout=left if gone is None else min(_LOOK, left))
             except queue.Empty:
+                if left > _LOOK and gone is not None:
+                    continue
                 raise ModelError(f"{model.name}: no whole answer within {timeout:g} s.", "Give it longer: --timeout.") from None
             if got is None:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from assistant.core import Assistant
 from assistant.decide import choose
+from assistant.faces.cli import run as cli
 from assistant.fakes import ScriptedModel
 from assistant.llm import Message, ModelError
 from assistant.render.html import summary_page
@@ -267,14 +269,20 @@ def test_a_page_opens_each_quote_in_its_abstract(digests: Assistant) -> None:
     assert all(f'id="source-{c.n}"' in page for c in made.citations)
 
 
-def test_the_command(digest_store: Path, tmp_path: Path) -> None:
-    def summarize(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        done = run("summarize", *arguments, "--store", str(digest_store), home=tmp_path, stdin=stdin)
-        return done.returncode, done.stdout, done.stderr
+def test_the_command(digest_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def summarize(*arguments: str) -> tuple[int, str, str]:
+        code = 0
+        try:
+            cli(["summarize", *arguments, "--store", str(digest_store)])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
 
     code, out, _ = summarize(TOPIC)
     assert code == 0 and "Cites" in out and "Sources" in out and "\x1b" not in out
-    assert summarize("-", stdin=TOPIC)[1] == out
+    monkeypatch.setattr("sys.stdin", io.StringIO(TOPIC))
+    assert summarize("-")[1] == out
     assert json.loads(summarize(TOPIC, "--json")[1])["topic"] == TOPIC
     for name, begins in (("s.html", "<!doctype html>"), ("s.md", "# "), ("s.bib", "@misc{"), ("s.json", '{"schema": 1'), ("s.txt", TOPIC)):
         code, out, err = summarize(TOPIC, "-o", str(tmp_path / name))

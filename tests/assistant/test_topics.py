@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from assistant.core import Assistant
+from assistant.faces.cli import run as cli
 from assistant.render.atlas import markdown, page, render, render_related
 from assistant.topics.atlas import KEPT, Atlas
 from assistant.types import Near
@@ -19,7 +20,6 @@ from store.errors import NotFoundError, StoreError
 from store.ingest import ingest
 from store.store import Store
 from store.types import Filters
-from tests.assistant.test_ask import run
 
 
 @pytest.fixture
@@ -168,10 +168,15 @@ def test_near_duplicates_are_told_and_not_merged(copied: Path, tmp_path: Path) -
     assert not made.hits[1].duplicate
 
 
-def test_the_commands(copied: Path, tmp_path: Path) -> None:
+def test_the_commands(copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def call(*arguments: str) -> tuple[int, str, str]:
-        done = run(*arguments, "--store", str(copied), home=tmp_path)
-        return done.returncode, done.stdout, done.stderr
+        code = 0
+        try:
+            cli([*arguments, "--store", str(copied)])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
 
     code, out, err = call("topics")
     assert code == 0 and "60 papers in" in out and "\x1b" not in out and err == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from assistant.analyse import MAX_QUESTION
 from assistant.core import Assistant
 from assistant.faces.http.chat import Writer, pieces, source_url
 from assistant.history import Conversation
+from assistant.llm.guard import GONE
 from assistant.types import Answer
 from assistant.write.checked import Checked
 from store.errors import QuestionError, UserError
@@ -28,6 +30,7 @@ MODEL = "papers"
 BARE = "papers-no-footer"
 _TURNS = 6
 _GONE = 499
+_LOOK = 0.25
 _SSE = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -104,15 +107,25 @@ async def _answered(
     writer = Writer(str(request.base_url).rstrip("/"), asked.model != BARE)
     if asked.stream:
         return StreamingResponse(stream(assistant, asked, writer, limiter), media_type="text/event-stream", headers=_SSE)
-    answer = None
-    try:
-        async for _, finished in _bits(assistant, asked, writer, limiter):
-            answer = finished or answer
-            if await request.is_disconnected():
-                # Nobody waits for it any more: the model is not asked for another sentence.
-                return Response(status_code=_GONE)
-    except QuestionError as error:
-        return _refused(BadRequest(str(error), param=name))
+    answer: Answer | None = None
+    refused: Response | None = None
+    async with anyio.create_task_group() as group:
+
+        async def watch() -> None:
+            """Stop the work once nobody waits for it."""
+            while not await request.is_disconnected():
+                await anyio.sleep(_LOOK)
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        try:
+            async for _, finished in _bits(assistant, asked, writer, limiter):
+                answer = finished or answer
+        except QuestionError as error:
+            refused = _refused(BadRequest(str(error), param=name))
+        group.cancel_scope.cancel()
+    if answer is None:
+        return refused or Response(status_code=_GONE)
     return JSONResponse(whole(asked, writer, answer))
 
 
@@ -196,17 +209,22 @@ def _chore(asked: Asked, store: str) -> Answer:
 async def _bits(assistant: Assistant, asked: Asked, writer: Writer, limiter: CapacityLimiter) -> AsyncIterator[tuple[str, Answer | None]]:
     """The text as it comes, and at the end the answer."""
     found = answers(assistant, asked)
-    while True:
-        one = await anyio.to_thread.run_sync(lambda: next(found, None), limiter=limiter, abandon_on_cancel=True)
-        if one is None:
-            return
-        if isinstance(one, Checked):
-            if text := writer.add(one):
-                yield text, None
-        else:
-            for text in pieces(writer.finish(one)):
-                yield text, None
-            yield "", one
+    gone = threading.Event()
+    GONE.set(gone)
+    try:
+        while True:
+            one = await anyio.to_thread.run_sync(lambda: next(found, None), limiter=limiter, abandon_on_cancel=True)
+            if one is None:
+                return
+            if isinstance(one, Checked):
+                if text := writer.add(one):
+                    yield text, None
+            else:
+                for text in pieces(writer.finish(one)):
+                    yield text, None
+                yield "", one
+    finally:
+        gone.set()
 
 
 def _usage(answer: Answer, text: str) -> dict[str, Any]:
