@@ -489,6 +489,7 @@ class Assistant:
             headline=head,
         )
 
+    @_alone
     def _within(self, filters: Filters | None) -> Filtered | None:
         return self.store.ledger.filter(filters) if filters else None
 

@@ -18,16 +18,15 @@ from slack_sdk.errors import SlackApiError
 from assistant.core import Assistant
 from assistant.faces.addresses import address
 from assistant.faces.http.chat import Writer
-from assistant.history import Conversation
+from assistant.faces.replay import replayed
 from assistant.render.export import markdown_text
 from assistant.types import Citation
 from assistant.write.checked import Checked
-from store.errors import QuestionError, SettingsError, UserError
+from store.errors import SettingsError, UserError
 
 COMMAND = "/papers"
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
 _LONGEST = 12_000
-_TURNS = 6
 _REPLIES = 30
 _GREETING = "Ask me about the papers: a question, or *which papers ...* for a whole set. Every sentence I give has its source."
 _PROMPTS = [
@@ -67,22 +66,11 @@ def blocks(text: str) -> list[dict[str, str]]:
     return [{"type": "markdown", "text": cut(text)}]
 
 
-def conversed(assistant: Assistant, before: Sequence[str]) -> Conversation:
-    """The questions before, answered again without a model."""
-    conversation = Conversation("")
-    for turn in before[-_TURNS:]:
-        try:
-            conversation = conversation.after(turn, assistant.plain(turn, turns=conversation.turns))
-        except QuestionError:
-            continue
-    return conversation
-
-
 def told(assistant: Assistant, question: str, before: Sequence[str]) -> Iterator[str]:
     """An answer's text bit by bit; an error is a sentence."""
     writer = SlackWriter("", footer=True)
     try:
-        for one in assistant.stream(question, turns=conversed(assistant, before).turns):
+        for one in assistant.stream(question, turns=replayed(assistant, before)):
             text = writer.add(one) if isinstance(one, Checked) else writer.finish(one)
             if text:
                 yield text

@@ -389,15 +389,15 @@ class Endless:
             self.closed = True
 
 
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_model_stops_when_nobody_waits(digest_store: Path, stream: bool) -> None:
+@pytest.mark.parametrize(("path", "stream"), [("/v1/chat/completions", True), ("/v1/chat/completions", False), ("/api/ask", True)])
+def test_a_model_stops_when_nobody_waits(digest_store: Path, path: str, stream: bool) -> None:
     model = Endless()
     with Server(Assistant(digest_store, name="papers", model=model, options=Settings(llm_timeout=20))) as server:
-        body = {"messages": [{"role": "user", "content": FACT}], "stream": stream}
+        body = {"messages": [{"role": "user", "content": FACT}], "stream": stream, "question": FACT}
         with (
             pytest.raises(httpx.TimeoutException),
             httpx.Client(timeout=0.6) as http,
-            http.stream("POST", f"{server.url}/v1/chat/completions", json=body) as reply,
+            http.stream("POST", f"{server.url}{path}", json=body) as reply,
         ):
             for _ in reply.iter_lines():
                 pass

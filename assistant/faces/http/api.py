@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from starlette.routing import Route
 
 from assistant.core import Assistant
 from assistant.faces.addresses import address
+from assistant.faces.http.steps import steps
 from assistant.faces.options import filters_of
-from assistant.history import Conversation
+from assistant.faces.replay import replayed
 from assistant.render.atlas import page as map_page
 from assistant.render.export import bibtex, markdown
 from assistant.render.html import page, summary_page
@@ -24,10 +26,9 @@ from assistant.render.summary import markdown as summary_markdown
 from assistant.topics.summarize import coverage_line
 from assistant.types import Answer, Summary
 from assistant.write.checked import Checked
-from store.errors import NotFoundError, QuestionError, SettingsError, UserError
+from store.errors import NotFoundError, SettingsError, UserError
 from store.types import Filters
 
-_TURNS = 6
 _LENGTHS = ("short", "medium", "long")
 _SSE = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -51,7 +52,7 @@ def routes(assistant: Assistant, limiter: CapacityLimiter) -> list[Route]:
             filters = filters_of(*(_word(given, name) for name in ("year", "author", "venue", "source")))
         except SettingsError as error:
             return _told(str(error))
-        turns = [turn for turn in before if isinstance(turn, str)][-_TURNS:]
+        turns = [turn for turn in before if isinstance(turn, str)]
         return _stream(lambda: _asking(assistant, question, turns, filters), limiter)
 
     async def summarize(request: Request) -> Response:
@@ -98,13 +99,7 @@ def routes(assistant: Assistant, limiter: CapacityLimiter) -> list[Route]:
 
 
 def _asking(assistant: Assistant, question: str, before: list[str], filters: Filters | None) -> Iterator[Mapping[str, Any]]:
-    conversation = Conversation("")
-    for turn in before:
-        try:
-            conversation = conversation.after(turn, assistant.plain(turn, turns=conversation.turns))
-        except QuestionError:
-            continue
-    for one in assistant.stream(question, filters, conversation.turns):
+    for one in assistant.stream(question, filters, replayed(assistant, before)):
         if isinstance(one, Checked):
             yield {"sentence": one.text}
         else:
@@ -126,17 +121,13 @@ def _formats(assistant: Assistant, made: Answer | Summary) -> dict[str, str]:
 
 def _stream(work: Callable[[], Iterator[Mapping[str, Any]]], limiter: CapacityLimiter) -> Response:
     async def events() -> AsyncIterator[str]:
-        found = work()
-        while True:
-            try:
-                one = await anyio.to_thread.run_sync(lambda: next(found, None), limiter=limiter, abandon_on_cancel=True)
-            except UserError as error:
-                one = {"error": {"message": error.message, "fix": error.fix}}
-                yield f"data: {json.dumps(one)}\n\n"
-                return
-            if one is None:
-                return
-            yield f"data: {json.dumps(one, ensure_ascii=False)}\n\n"
+        try:
+            async with aclosing(steps(work(), limiter)) as found:
+                async for one in found:
+                    yield f"data: {json.dumps(one, ensure_ascii=False)}\n\n"
+        except UserError as error:
+            told = {"error": {"message": error.message, "fix": error.fix}}
+            yield f"data: {json.dumps(told)}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream", headers=_SSE)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from starlette.routing import Route
 from assistant.analyse import MAX_QUESTION
 from assistant.core import Assistant
 from assistant.faces.http.chat import Writer, pieces, source_url
-from assistant.history import Conversation
-from assistant.llm.guard import GONE
+from assistant.faces.http.steps import steps
+from assistant.faces.replay import replayed
 from assistant.types import Answer
 from assistant.write.checked import Checked
 from store.errors import QuestionError, UserError
@@ -28,7 +28,6 @@ from store.errors import QuestionError, UserError
 MODEL = "papers"
 # The same without a list of sources under the text, for clients that show annotations.
 BARE = "papers-no-footer"
-_TURNS = 6
 _GONE = 499
 _LOOK = 0.25
 _SSE = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -157,7 +156,7 @@ def read_request(body: bytes, name: str) -> Asked:
     options = data.get("stream_options")
     wants = isinstance(options, dict) and options.get("include_usage") is True
     before = tuple(turn for turn in said[:-1] if turn.strip() and len(turn) <= MAX_QUESTION)
-    return Asked(model, said[-1], before[-_TURNS:], data.get("stream") is True, wants)
+    return Asked(model, said[-1], before, data.get("stream") is True, wants)
 
 
 def _user_turns(given: object, name: str) -> list[str]:
@@ -191,13 +190,7 @@ def answers(assistant: Assistant, asked: Asked) -> Iterator[Checked | Answer]:
     if asked.task:
         yield _chore(asked, assistant.name)
         return
-    conversation = Conversation("")
-    for turn in asked.before:
-        try:
-            conversation = conversation.after(turn, assistant.plain(turn, turns=conversation.turns))
-        except QuestionError:
-            continue
-    yield from assistant.stream(asked.question, turns=conversation.turns)
+    yield from assistant.stream(asked.question, turns=replayed(assistant, asked.before))
 
 
 def _chore(asked: Asked, store: str) -> Answer:
@@ -208,14 +201,8 @@ def _chore(asked: Asked, store: str) -> Answer:
 
 async def _bits(assistant: Assistant, asked: Asked, writer: Writer, limiter: CapacityLimiter) -> AsyncIterator[tuple[str, Answer | None]]:
     """The text as it comes, and at the end the answer."""
-    found = answers(assistant, asked)
-    gone = threading.Event()
-    GONE.set(gone)
-    try:
-        while True:
-            one = await anyio.to_thread.run_sync(lambda: next(found, None), limiter=limiter, abandon_on_cancel=True)
-            if one is None:
-                return
+    async with aclosing(steps(answers(assistant, asked), limiter)) as found:
+        async for one in found:
             if isinstance(one, Checked):
                 if text := writer.add(one):
                     yield text, None
@@ -223,8 +210,6 @@ async def _bits(assistant: Assistant, asked: Asked, writer: Writer, limiter: Cap
                 for text in pieces(writer.finish(one)):
                     yield text, None
                 yield "", one
-    finally:
-        gone.set()
 
 
 def _usage(answer: Answer, text: str) -> dict[str, Any]:
