@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote, unquote
@@ -17,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from assistant.core import Assistant
 from assistant.faces.addresses import address
+from assistant.llm.guard import GONE
 from assistant.types import Answer, Citation, Summary
 from assistant.write.model import as_text
 from store.errors import NotFoundError, UserError
@@ -191,6 +193,8 @@ def make_server(assistant: Assistant) -> MCPServer[Any]:
         Raises:
             ToolError: it took too long, or the user can put something right.
         """
+        gone = threading.Event()
+        GONE.set(gone)
         try:
             with anyio.fail_after(_SECONDS):
                 return await anyio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
@@ -198,6 +202,9 @@ def make_server(assistant: Assistant) -> MCPServer[Any]:
             raise ToolError(f"It took longer than {_SECONDS:.0f} seconds. Ask for less, or use a faster model.") from None
         except UserError as error:
             raise ToolError(str(error)) from None
+        finally:
+            # Given up or finished: a model still at work is stopped.
+            gone.set()
 
     @server.tool(title="Search papers", annotations=_READS, structured_output=True)
     async def search(query: str) -> Hits:

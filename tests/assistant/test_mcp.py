@@ -26,6 +26,7 @@ mcp = pytest.importorskip("mcp", reason="the extra serve is not installed")
 from mcp import Client, StdioServerParameters  # noqa: E402
 
 from assistant.faces.mcp_server import _CHARACTERS, cut, limited, make_server  # noqa: E402
+from tests.assistant.test_serve import Endless  # noqa: E402
 
 QUESTION = "Why does weight decay matter for grokking?"
 
@@ -229,3 +230,19 @@ def test_the_mcp_inspector_speaks_to_it(digest_store: Path, tmp_path: Path) -> N
     told = inspect("--method", "tools/call", "--tool-name", "ask", "--tool-arg", f"question={QUESTION}")
     assert told["structuredContent"]["citations"] and not told.get("isError")
     assert inspect("--method", "prompts/list")["prompts"][0]["name"] == "cited_answer"
+
+
+def test_a_model_stops_when_the_call_is_given_up(digest_store: Path) -> None:
+    model = Endless()
+    assistant = Assistant(digest_store, model=model, options=Settings(llm_timeout=20))
+
+    async def ask(client: Client) -> Any:
+        with anyio.move_on_after(0.6):
+            await client.call_tool("ask", {"question": QUESTION})
+        for _ in range(80):
+            await anyio.sleep(0.05)
+            if model.closed:
+                break
+
+    talk(make_server(assistant), ask)
+    assert model.closed and model.pieces < 300
