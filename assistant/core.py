@@ -85,6 +85,7 @@ class Assistant:
         name: what answers call the store; ``sample`` for the bundled one.
         model: who writes; by default the one the options name, which is none.
         options: settings of models and prompts.
+        notify: told what a person who waits should know, a sentence each.
 
     Raises:
         StoreError: there is no store, or it is empty.
@@ -99,10 +100,11 @@ class Assistant:
         name: str | None = None,
         model: LanguageModel | None = None,
         options: Settings | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         # Threads read the store one at a time; models write side by side.
         self._reading = threading.RLock()
-        self.store = Store(path, settings)
+        self.store = Store(path, settings, notify=notify)
         self.name = name or str(path)
         self.options = options or Settings()
         self.model = model if model is not None else make_model(self.options)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from assistant.config import APP
 from assistant.llm.spec import NONE, ModelSettings
 from store.errors import SettingsError
+from store.settings import BUILTIN_EMBEDDER, StoreSettings
 
 _PREFIX = "ASSISTANT_"
 
@@ -26,12 +27,28 @@ class Settings(ModelSettings):
     Attributes:
         prompts: folder with prompts of the user's own, which stand in for the shipped ones of the same name.
         history: whether conversations are kept.
+        embedder: see :class:`store.settings.StoreSettings`, as the others of a store.
         second_opinion: a model, as in ``llm``, or ``nli:FOLDER``, that is asked about every sentence the verifier let pass; ``none`` for none.
     """
 
     prompts: str = ""
     history: bool = True
     second_opinion: str = NONE
+    embedder: str = BUILTIN_EMBEDDER
+    embedder_options: dict[str, Any] = Field(default_factory=dict)
+    embedder_key_env: str = ""
+    embedder_key_file: str = ""
+    embedder_price: float | None = Field(default=None, ge=0)
+    chroma_url: str = ""
+    chroma_token_env: str = ""
+    lock_timeout: float = Field(default=10.0, ge=0, le=3600)
+
+    @property
+    def store(self) -> StoreSettings:
+        """The settings of a store."""
+        names = set(StoreSettings.model_fields) & set(Settings.model_fields)
+        values = {name: getattr(self, name) for name in names}
+        return StoreSettings(**{**values, "chroma_url": self.chroma_url or None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +162,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name != "llm_options":
+    if name not in ("llm_options", "embedder_options"):
         return text
     try:
         value = json.loads(text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evals.judges import Judge
     from evals.metrics.scored import ScoredCase
     from evals.results import Result
-    from store.ingest import Progress
+    from store.indexing import Progress
 
 app = typer.Typer(
     help="Measure answers: on the bundled sample, on public sets, on your own questions. Offline, with no model.",

@@ -13,7 +13,8 @@ from assistant.sample import sample_store
 from evals.cases import DataError, Dataset, Group
 from evals.loaders import SAMPLE
 from store.doctor import ensure_whole
-from store.ingest import Progress, ingest
+from store.indexing import Progress
+from store.ingest import ingest
 from store.store import LEDGER, Store
 
 

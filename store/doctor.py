@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store.embed import load_embedder
 from store.errors import EmbedderError, StoreError, UserError
-from store.ingest import Progress, index_pending
+from store.indexing import Progress, index_pending
+from store.reembed import reembed
+from store.settings import BUILTIN_EMBEDDER
 from store.store import Store
 
 # Probes spread over the whole index; each costs a query and a look-up.
@@ -15,7 +18,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, with ``part``: ``vector``, ``lexical``, ``embedder`` or ``waiting``."""
+    """One thing that is wrong, with ``part``: ``ledger``, ``vector``, ``lexical``, ``embedder`` or ``waiting``."""
 
     part: str
     text: str
@@ -23,14 +26,14 @@ class Finding:
 
 def examine(store: Store) -> list[Finding]:
     """Everything that is wrong with a store; empty where all three parts agree and answer queries."""
-    findings: list[Finding] = []
+    findings = [Finding("ledger", fault) for fault in store.ledger.faults()[:_SHOWN]]
     waiting = store.ledger.counts()["waiting"]
     if waiting:
         findings.append(Finding("waiting", f"{waiting} changes are in the ledger and not yet in the indexes"))
-    try:
-        _ = store.embedder
-    except EmbedderError as error:
-        findings.append(Finding("embedder", error.message))
+    if store.ledger.meta("next_embedder"):
+        findings.append(Finding("embedder", f"embedding anew with {store.ledger.meta('next_embedder')} was begun and not finished"))
+    elif other := _other_embedder(store):
+        findings.append(Finding("embedder", other))
     findings += _vector_findings(store)
     findings += _lexical_findings(store)
     return findings
@@ -47,19 +50,39 @@ def ensure_whole(store: Store, progress: Progress | None = None) -> None:
 def repair(store: Store, findings: list[Finding], progress: Progress | None = None) -> None:
     """Rebuild the indexes that findings name from the ledger, and finish what waits.
 
-    Vectors come from the ledger; nothing is embedded again unless the store was made with another embedder.
+    Vectors come from the ledger; nothing is embedded again unless the store was made with another embedder than the
+    settings name, and then the old vectors are used until the new ones are whole.
+
+    Raises:
+        StoreError: the ledger itself is damaged; nothing is changed.
     """
     parts = {finding.part for finding in findings}
+    if "ledger" in parts:
+        raise StoreError(
+            f"{store.path}: the ledger is damaged, and it is what the rest is rebuilt from.",
+            "Save what can be read (assistant export), then ingest that and the files into a new store.",
+        )
+    if "embedder" in parts:
+        reembed(store, load_embedder(store.settings), progress)
+        parts = {finding.part for finding in examine(store)}
     with store.writing():
-        if "embedder" in parts:
-            with store.ledger.transaction():
-                store.ledger.unmark(embeddings=True)
-                store.ledger.set_meta("embedder", "")
-            parts.add("vector")
         for part in ("vector", "lexical"):
             if part in parts:
                 store.reset_index(part)
         index_pending(store, progress)
+
+
+def _other_embedder(store: Store) -> str | None:
+    """What is to be said where the settings name another embedder than the store's."""
+    made_with, named = store.ledger.meta("embedder"), store.settings.embedder
+    if not made_with or made_with == named == BUILTIN_EMBEDDER:
+        return None
+    try:
+        _ = store.embedder
+        other = load_embedder(store.settings).name if made_with == BUILTIN_EMBEDDER else made_with
+    except EmbedderError as error:
+        return error.message
+    return None if other == made_with else f"the store was made with the embedder {made_with}, the settings name {other}"
 
 
 def _vector_findings(store: Store) -> list[Finding]:
@@ -73,8 +96,6 @@ def _vector_findings(store: Store) -> list[Finding]:
         faults = store.vectors.probe([(id, rows[id]) for id in sample if id in rows])
     except UserError as error:
         return [Finding("vector", error.message)]
-    except Exception as error:  # Chroma raises whatever its damage makes it raise.
-        return [Finding("vector", f"the vector index cannot be read: {error}")]
     return findings + [Finding("vector", fault) for fault in faults[:_SHOWN]]
 
 
@@ -82,14 +103,17 @@ def _lexical_findings(store: Store) -> list[Finding]:
     expected = store.ledger.indexed_ids("entry")
     try:
         held = store.lexical.ids()
+        faults = store.lexical.probe(_texts(store, sorted(expected)[:: max(1, len(expected) // _PROBES)]))
     except UserError as error:
         return [Finding("lexical", error.message)]
-    except Exception as error:  # as above, for tantivy
-        return [Finding("lexical", f"the lexical index cannot be read: {error}")]
     findings = _differences("lexical", "entries", expected, set(held))
     if len(held) != len(set(held)):
         findings.append(Finding("lexical", f"{len(held) - len(set(held))} entries are held twice"))
-    return findings
+    return findings + [Finding("lexical", fault) for fault in faults[:_SHOWN]]
+
+
+def _texts(store: Store, ids: list[str]) -> list[tuple[str, str]]:
+    return [(entry.id, f"{entry.title or ''} {entry.abstract}") for entry in store.ledger.entries(ids).values()]
 
 
 def _differences(part: str, what: str, expected: set[str], held: set[str]) -> list[Finding]:

@@ -26,7 +26,10 @@ def normalise(text: str) -> str:
 def clean_doi(text: str) -> str | None:
     """The DOI in a string such as ``https://doi.org/10.1000/XYZ``, in lower case, or None."""
     match = _DOI.search(text.strip())
-    return match.group(0).rstrip(".,;)").lower() if match else None
+    doi = match.group(0).lower() if match else None
+    while doi and (doi[-1] in ".,;" or (doi[-1] == ")" and doi.count(")") > doi.count("("))):
+        doi = doi[:-1]
+    return doi
 
 
 def clean_arxiv(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The line from files to indexes: parse, find what changed, write the ledger, embed, index.
+"""From files to the ledger: parse, find what changed, write it down, and have it indexed.
 
 The ledger comes first. Whatever it holds and the indexes do not is finished by the next run, so that a kill at any point
 loses nothing and repeats nothing but the batch it interrupted.
@@ -7,34 +7,42 @@ loses nothing and repeats nothing but the batch it interrupted.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import itertools
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from store.chunk import chunk_entry
 from store.errors import InputFileError, NotFoundError, UserError
+from store.estimate import Estimate, estimate
 from store.ids import identity_keys, make_id
+from store.indexing import Progress, index_lexical, index_pending
 from store.ledger import RecordRow, SourceRow, record_body
-from store.parse import open_source
+from store.parse import Parsed, Reading, open_source
 from store.parse.reader import file_hash
+from store.rejects import RejectsFile
 from store.store import Store
-from store.types import Record, Reject
+from store.tally import Tally
+from store.types import Entry, Record, Reject
 
-Progress = Callable[[str, int, int], None]
-
-# A file that suddenly holds far fewer records is more likely cut short than edited.
-_MANY_GONE = 10
+# Part of a file's fingerprint: a file is read again where the parsers have changed.
+_PARSING = 1
+_COMMIT = 1000
+_LEXICAL = 20_000
 _SAME_ABSTRACT = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file of an ingest: its base name and how many records it has."""
+    """One file of an ingest: its base name, how many records it has, and how many papers it held before and does not now."""
 
     file: str
     records: int
+    vanished: int = 0
+    rejects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +59,7 @@ class IngestReport:
     rejected: tuple[Reject, ...]
     errors: tuple[UserError, ...]
     seconds: float
-
-
-@dataclass
-class _Tally:
-    """Entries touched so far, by what happened to them."""
-
-    added: set[str] = field(default_factory=set)
-    updated: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    removed: set[str] = field(default_factory=set)
+    estimate: Estimate | None = None
 
 
 class _DryRun(Exception):
@@ -71,60 +70,81 @@ def ingest(
     store: Store,
     paths: Iterable[Path],
     *,
+    reading: Reading | None = None,
     dry_run: bool = False,
     prune: bool = False,
+    rejects: Path | None = None,
     progress: Progress | None = None,
+    approve: Callable[[Estimate], bool] | None = None,
 ) -> IngestReport:
     """Read files into a store.
 
     Args:
         store: where to.
-        paths: files, each read as a whole: what a file no longer holds leaves the store with it.
+        paths: files, each read as a whole.
+        reading: their format and fields, where these are not to be found out.
         dry_run: change nothing, only say what would change.
-        prune: accept that a file lost most of its records.
-        progress: called with a stage's name, the work done and the work in all.
+        prune: take out what a file held when it was read before and does not now; else it stays.
+        rejects: a folder for files of what was rejected, to be corrected and read again.
+        progress: called with a stage's name, the work done and the work in all (0 where that is not known).
+        approve: told the cost before texts are sent to an embedder elsewhere; where it says no, they wait for another time.
 
     Returns:
         What changed, with what was rejected. A file that cannot be read is among ``errors``; the others are read all the same.
     """
     began = time.perf_counter()
-    tally = _Tally()
     files: list[FileReport] = []
-    rejects: list[Reject] = []
+    rejected: list[Reject] = []
     errors: list[UserError] = []
     totals: dict[str, int] = {}
     with store.writing():
+        tally = Tally(store.ledger)
         try:
             with store.ledger.transaction() if dry_run else nullcontext():
                 for path in paths:
+                    kept = RejectsFile(None if dry_run else rejects, path.name)
+                    reader = _File(store, path, reading or Reading(), tally, kept, prune=prune, dry_run=dry_run, progress=progress)
                     try:
-                        with nullcontext() if dry_run else store.ledger.transaction():
-                            count, found = _apply_file(store, path, tally, prune=prune)
+                        report = reader.apply()
                     except UserError as error:
+                        kept.discard()
                         errors.append(error)
                         continue
-                    files.append(FileReport(path.name, count))
-                    rejects += found
+                    rejected += reader.rejected
+                    files.append(replace(report, rejects=str(kept.close()) if kept.written else None))
                 totals = store.ledger.counts()
+                counts = tally.counts()
+                cost = _cost(store)
                 if dry_run:
                     raise _DryRun
         except _DryRun:
             pass
         else:
-            index_pending(store, progress)
-    gone = tally.removed - tally.added
+            if cost is None or approve is None or approve(cost):
+                index_pending(store, progress)
+            else:
+                index_lexical(store)
     return IngestReport(
         files=tuple(files),
         provenances=totals["provenances"],
         entries=totals["entries"],
-        added=len(tally.added - tally.removed),
-        updated=len(tally.updated - tally.added - gone),
-        unchanged=len(tally.seen - tally.added - tally.updated - gone),
-        removed=len(gone),
-        rejected=tuple(rejects),
+        added=counts.added,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        removed=counts.removed,
+        rejected=tuple(rejected),
         errors=tuple(errors),
         seconds=time.perf_counter() - began,
+        estimate=cost,
     )
+
+
+def _cost(store: Store) -> Estimate | None:
+    """What embedding what waits will cost; None where nothing is sent anywhere."""
+    waiting = store.ledger.count_to_embed()
+    if not waiting or not store.embedder.place:
+        return None
+    return estimate(store, store.embedder, waiting)
 
 
 def forget(store: Store, name: str) -> tuple[str, int, int]:
@@ -139,119 +159,166 @@ def forget(store: Store, name: str) -> tuple[str, int, int]:
     Raises:
         NotFoundError: neither a file nor an entry has that name, or several files have it.
     """
-    tally = _Tally()
+    ledger = store.ledger
     with store.writing():
-        sources = [s for s in store.ledger.sources() if s.path in (name, str(Path(name).absolute()))]
-        sources = sources or [s for s in store.ledger.sources() if s.name == name]
+        tally = Tally(ledger)
+        sources = [s for s in ledger.sources() if s.path in (name, str(Path(name).absolute()))]
+        sources = sources or [s for s in ledger.sources() if s.name == name]
         if len(sources) > 1:
             paths = ", ".join(s.path for s in sources)
             raise NotFoundError(f"{len(sources)} files are named {name}: {paths}.", "Name one of them by its path.")
-        with store.ledger.transaction():
+        with ledger.transaction():
             if sources:
-                held = store.ledger.records_of_source(sources[0].id)
-                records = len(held)
-                _drop_records(store, sources[0].id, held, tally)
-                store.ledger.drop_source(sources[0].id)
+                held = ledger.entries_of_source(sources[0].id)
+                records = ledger.drop_records(source=sources[0].id)
+                ledger.drop_source(sources[0].id)
                 what = f"the file {sources[0].name}"
             else:
-                entry = store.resolve(name)
-                places = store.ledger.records_of_entry(entry.id)
-                records = len(places)
-                for number, ordinal in places:
-                    store.ledger.drop_record(number, ordinal)
-                _refresh(store, entry.id, tally)
-                what = f"the entry {entry.id}"
+                held = [store.resolve(name).id]
+                ledger.reread(held[0])
+                records = ledger.drop_records(entry=held[0])
+                what = f"the entry {held[0]}"
+            for entry in held:
+                _refresh(store, entry, tally)
         index_pending(store)
-    return what, records, len(tally.removed)
+    return what, records, tally.counts().removed
 
 
-def index_pending(store: Store, progress: Progress | None = None) -> int:
-    """Embed and index whatever the ledger holds and the indexes do not. Call inside ``store.writing()``.
+class _File:
+    """One file being read into a store."""
 
-    Returns:
-        The number of chunks embedded.
-    """
-    ledger = store.ledger
-    total = ledger.count_to_embed()
-    done = 0
-    while chunks := ledger.chunks_to_embed(store.settings.batch):
-        embedder = store.embedder
-        vectors = []
-        for result in embedder.embed_chunks(chunks):
-            vectors.append(result)
-            done += 1
-            if progress:
-                progress("embedding", done, total)
-        with ledger.transaction():
-            if not ledger.meta("embedder"):
-                ledger.set_meta("embedder", embedder.name)
-            for chunk, result in zip(chunks, vectors, strict=True):
-                ledger.put_vectors(chunk.id, result.vector, result.rows)
-        _index(store)
-    _index(store)
-    return done
+    def __init__(
+        self,
+        store: Store,
+        path: Path,
+        reading: Reading,
+        tally: Tally,
+        kept: RejectsFile,
+        *,
+        prune: bool,
+        dry_run: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._store, self._ledger, self._path, self._reading, self._tally = store, store.ledger, path, reading, tally
+        self._prune, self._dry_run, self._progress, self._kept = prune, dry_run, progress, kept
+        self.rejected: list[Reject] = []
+        self._source: int | None = None
+
+    def apply(self) -> FileReport:
+        """Bring the ledger up to the file, in commits of many records.
+
+        Raises:
+            InputFileError: the file cannot be read or holds no paper.
+        """
+        digest = fingerprint(self._path, self._reading)
+        known = _known_source(self._store, self._path, digest)
+        if known and known.sha256 == digest and not (self._prune and self._ledger.gone(known.id)):
+            self._tally.mark_all(self._ledger.entries_of_source(known.id), "seen")
+            return FileReport(self._path.name, self._ledger.count_records(known.id))
+        self._source = known.id if known else None
+        before = self._ledger.count_records(known.id) if known else 0
+        count = 0
+        with open_source(self._path, self._reading) as opened:
+            records = self._records(opened.parse(), before)
+            while batch := list(itertools.islice(records, _COMMIT)):
+                with nullcontext() if self._dry_run else self._ledger.transaction():
+                    if self._source is None or not count:
+                        self._source = self._ledger.put_source(str(self._path.resolve()), self._path.name, "", self._source)
+                    for ordinal, record in enumerate(batch, start=count + 1):
+                        self._put(ordinal, record)
+                count += len(batch)
+                if self._progress:
+                    self._progress(f"reading {self._path.name}", count, 0)
+                if count % _LEXICAL == 0 and not self._dry_run:
+                    index_lexical(self._store)
+        if self._source is None or not count:
+            why = f" ({self.rejected[0].reason}, line {self.rejected[0].line})" if self.rejected else ""
+            raise InputFileError(
+                f"{self._path}: no paper found in this file{why}.",
+                "It is read as a feed page, JSON, CSV, BibTeX or RIS by its name and beginning; or say which: --format NAME",
+            )
+        with nullcontext() if self._dry_run else self._ledger.transaction():
+            return self._finish(self._source, count, digest)
+
+    def _records(self, parsed: Iterator[Parsed], before: int) -> Iterator[Record]:
+        """Records; rejects go aside, and so does a last record that is the beginning of the stored one."""
+        last: Record | None = None
+        count = 0
+        for item in parsed:
+            if isinstance(item, Reject):
+                self._reject(item)
+                continue
+            if last:
+                yield last
+            last, count = item, count + 1
+        if last and self._source is not None and count <= before and _cut_short(last, self._ledger.record_at(self._source, count)):
+            self._reject(
+                Reject(
+                    self._path.name,
+                    last.line,
+                    "the abstract breaks off where the stored one goes on; the stored one is kept",
+                    last.abstract,
+                )
+            )
+        elif last:
+            yield last
+
+    def _reject(self, reject: Reject) -> None:
+        self.rejected.append(replace(reject, raw="", head=""))
+        self._kept.write(reject)
+
+    def _put(self, ordinal: int, record: Record) -> None:
+        ledger, source = self._ledger, self._source
+        assert source is not None
+        row = ledger.record_at(source, ordinal)
+        if row and row.body == record_body(record):
+            if row.line != record.line:
+                ledger.move_record(source, ordinal, record.line)
+            self._tally.mark(row.entry, "seen")
+            return
+        keys = identity_keys(record)
+        entry = next((found for key in keys if (found := ledger.find_key(key))), None) or _edited_untitled(record, row)
+        if entry is None:
+            entry = self._new_id(record)
+            self._tally.mark(entry, "added")
+        if row and row.entry != entry:
+            ledger.displace(source, ordinal)
+        ledger.put_record(source, ordinal, entry, record)
+        ledger.add_keys(entry, (*keys, *(f"alias:{alias}" for alias in record.aliases)))
+        self._tally.mark(entry, "seen")
+        _refresh(self._store, entry, self._tally)
+
+    def _new_id(self, record: Record) -> str:
+        if record.id and not self._ledger.get(record.id) and not self._ledger.find_key(f"alias:{record.id}"):
+            return record.id
+        entry, digits = make_id(record), 6
+        while self._ledger.get(entry):
+            digits += 2
+            entry = make_id(record, digits)
+        return entry
+
+    def _finish(self, source: int, count: int, digest: str) -> FileReport:
+        """Settle what the file no longer holds, once it has been read to its end."""
+        ledger = self._ledger
+        ledger.displace_after(source, count)
+        for entry in ledger.settle_moved(source):
+            _refresh(self._store, entry, self._tally)
+        gone = ledger.gone(source)
+        # What was rejected may be what is missing.
+        if gone and self._prune and not self.rejected:
+            ledger.drop_gone(source)
+            for entry in gone:
+                _refresh(self._store, entry, self._tally)
+            gone = []
+        ledger.put_source(str(self._path.resolve()), self._path.name, "" if self.rejected else digest, source)
+        return FileReport(self._path.name, count, len(gone))
 
 
-def _index(store: Store) -> None:
-    """Bring both indexes up to the ledger, then mark what they hold."""
-    ledger = store.ledger
-    chunks = ledger.removals("chunk")
-    if chunks:
-        store.vectors.delete(chunks)
-    changed = bool(chunks)
-    while rows := ledger.chunks_to_index(2000):
-        store.vectors.upsert(rows)
-        with ledger.transaction():
-            ledger.mark_chunks(row[0] for row in rows)
-            ledger.bump_generation()
-        store.committed()
-    entries = ledger.removals("entry")
-    while (texts := ledger.entries_to_index(20_000)) or entries:
-        store.lexical.write(texts, entries)
-        with ledger.transaction():
-            ledger.mark_entries(text[0] for text in texts)
-            ledger.clear_removals("entry", entries)
-            ledger.bump_generation()
-        store.committed()
-        entries = []
-    if changed:
-        with ledger.transaction():
-            ledger.clear_removals("chunk", chunks)
-            ledger.bump_generation()
-        store.committed()
-
-
-def _apply_file(store: Store, path: Path, tally: _Tally, *, prune: bool) -> tuple[int, list[Reject]]:
-    """Bring the ledger up to one file; runs inside a transaction. Returns the number of records, and the rejects."""
-    digest = file_hash(path)
-    known = _known_source(store, path, digest)
-    old = store.ledger.records_of_source(known.id) if known else {}
-    with open_source(path) as opened:
-        parsed = list(opened.parse())
-    records = [item for item in parsed if isinstance(item, Record)]
-    rejects = [item for item in parsed if isinstance(item, Reject)]
-    cut = _cut_short(records, old)
-    if cut:
-        rejects.append(Reject(path.name, records[-1].line, "the abstract breaks off where the stored one goes on; the stored one is kept"))
-        records.pop()
-    if not records:
-        why = f" ({rejects[0].reason}, line {rejects[0].line})" if rejects else ""
-        raise InputFileError(
-            f"{path}: no paper found in this file{why}.", "Give a saved feed page or JSON Lines with an abstract in each line."
-        )
-    gone = {ordinal: row for ordinal, row in old.items() if ordinal > len(records)}
-    if len(gone) >= _MANY_GONE and len(gone) * 2 > len(old) and not rejects and not prune:
-        raise InputFileError(
-            f"{path}: holds {len(records)} papers, {len(old)} were read from it before; nothing was changed.",
-            "Check that the file is whole; if it is meant to be shorter: assistant ingest --prune FILE",
-        )
-    source = store.ledger.put_source(str(path.resolve()), path.name, digest, known.id if known else None)
-    for ordinal, record in enumerate(records, start=1):
-        _apply_record(store, source, ordinal, record, old.get(ordinal), tally)
-    if not rejects:
-        _drop_records(store, source, gone, tally)
-    _refresh_left(store, old, tally)
-    return len(records), rejects
+def fingerprint(path: Path, reading: Reading | None = None) -> str:
+    """What tells that a file need not be read again: its bytes, and how they are read."""
+    reading = reading or Reading()
+    how = json.dumps([_PARSING, reading.format, reading.names.chosen])
+    return hashlib.sha256(f"{file_hash(path)} {how}".encode()).hexdigest()
 
 
 def _known_source(store: Store, path: Path, digest: str) -> SourceRow | None:
@@ -263,92 +330,44 @@ def _known_source(store: Store, path: Path, digest: str) -> SourceRow | None:
     return next(iter(same + moved), None)
 
 
-def _cut_short(records: list[Record], old: dict[int, RecordRow]) -> bool:
-    """Whether the last record is the beginning of the one that stood there."""
-    import json
-
-    row = old.get(len(records))
-    if not records or row is None:
+def _cut_short(last: Record, row: RecordRow | None) -> bool:
+    """Whether a record is the beginning of the one that stood there."""
+    if row is None:
         return False
     before = json.loads(row.body)
-    last = records[-1]
     whole = str(before["abstract"])
-    return before["title"] == last.title and whole != last.abstract and whole.startswith(last.abstract)
-
-
-def _apply_record(store: Store, source: int, ordinal: int, record: Record, row: RecordRow | None, tally: _Tally) -> None:
-    ledger = store.ledger
-    if row and row.body == record_body(record):
-        if row.line != record.line:
-            ledger.move_record(source, ordinal, record.line)
-        tally.seen.add(row.entry)
-        return
-    keys = identity_keys(record)
-    entry = next((found for key in keys if (found := ledger.find_key(key))), None) or _edited_untitled(record, row)
-    if entry is None:
-        entry = make_id(record)
-        digits = 6
-        while ledger.get(entry):
-            digits += 2
-            entry = make_id(record, digits)
-        tally.added.add(entry)
-    ledger.put_record(source, ordinal, entry, record)
-    ledger.add_keys(entry, (*keys, *(f"alias:{alias}" for alias in record.aliases)))
-    tally.seen.add(entry)
-    _refresh(store, entry, tally)
+    return before.get("title") == last.title and whole != last.abstract and whole.startswith(last.abstract)
 
 
 def _edited_untitled(record: Record, row: RecordRow | None) -> str | None:
     """The entry of an untitled abstract that was edited in place."""
-    import json
-
     if record.title or row is None:
         return None
     before = json.loads(row.body)
-    if before["title"]:
+    if before.get("title"):
         return None
     alike = difflib.SequenceMatcher(None, before["abstract"], record.abstract, autojunk=False).ratio()
     return row.entry if alike >= _SAME_ABSTRACT else None
 
 
-def _drop_records(store: Store, source: int, rows: dict[int, RecordRow], tally: _Tally) -> None:
-    for ordinal in rows:
-        store.ledger.drop_record(source, ordinal)
-    _refresh_left(store, rows, tally)
-
-
-def _refresh_left(store: Store, rows: dict[int, RecordRow], tally: _Tally) -> None:
-    """Bring entries up to date whose record at some place is another's now or is gone."""
-    for entry in {row.entry for row in rows.values()}:
-        _refresh(store, entry, tally)
-
-
-def _refresh(store: Store, id: str, tally: _Tally) -> None:
-    """Make an entry what its records say, and its chunks what its text says."""
+def _refresh(store: Store, id: str, tally: Tally) -> None:
+    """Make an entry what its records say; a new text waits to be cut and indexed."""
     ledger = store.ledger
     before, after = ledger.get(id), ledger.merge_entry(id)
     if after is None:
         if before is not None:
             ledger.drop_entry(id)
-            tally.removed.add(id)
+            tally.mark(id, "removed")
         return
-    tally.removed.discard(id)
+    tally.mark(id, "removed", False)
     if before is None:
-        tally.added.add(id)
+        tally.mark(id, "added")
     elif _content(before) != _content(after):
-        tally.updated.add(id)
+        tally.mark(id, "updated")
     else:
         return
-    ledger.put_entry(after)
-    if before is None or (before.title, before.abstract) != (after.title, after.abstract):
-        embedder = store.embedder
-        ledger.put_chunks(id, chunk_entry(after, embedder.count, embedder.limit))
+    ledger.put_entry(after, anew=before is None or (before.title, before.abstract) != (after.title, after.abstract))
 
 
-def _content(entry: object) -> tuple[object, ...]:
-    from dataclasses import astuple, replace
-    from typing import cast
-
-    from store.types import Entry
-
-    return astuple(replace(cast(Entry, entry), provenance=()))
+def _content(entry: Entry) -> Entry:
+    return replace(entry, provenance=())

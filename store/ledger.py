@@ -12,39 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import translate
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from store import schema
+from store.chunk_rows import ChunkRows, select
 from store.errors import NotFoundError, StoreError
-from store.types import Chunk, Entry, Filtered, Filters, Provenance, Record, Span
+from store.types import Entry, Filtered, Filters, Provenance, Record
 
-FORMAT = 1
-Vector = npt.NDArray[np.float32]
-
-_SCHEMA = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, name TEXT NOT NULL, sha256 TEXT NOT NULL);
-CREATE TABLE records(
-  source INTEGER NOT NULL REFERENCES sources(id), ordinal INTEGER NOT NULL, line INTEGER NOT NULL,
-  entry TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(source, ordinal)) WITHOUT ROWID;
-CREATE INDEX records_entry ON records(entry);
-CREATE TABLE entries(
-  id TEXT PRIMARY KEY, title TEXT, abstract TEXT NOT NULL, authors TEXT NOT NULL, year INTEGER, venue TEXT, url TEXT,
-  doi TEXT, arxiv TEXT, aliases TEXT NOT NULL, lexical INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX entries_lexical ON entries(lexical) WHERE lexical = 0;
-CREATE TABLE keys(key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX keys_entry ON keys(entry);
-CREATE TABLE chunks(
-  id TEXT PRIMARY KEY, entry TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
-  carried TEXT, sentences TEXT NOT NULL, vector BLOB, sentence_vectors BLOB, indexed INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX chunks_entry ON chunks(entry);
-CREATE INDEX chunks_pending ON chunks(indexed) WHERE indexed = 0;
-CREATE TABLE removals(kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;
-"""
+STAGED = "next_chunks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +43,10 @@ class RecordRow:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkVectors:
-    """Stored vectors of a chunk; those of its sentences are unpacked when they are read."""
-
-    id: str
-    entry: str
-    vector: Vector
-    spans: str
-    packed: bytes
-
-    @property
-    def sentences(self) -> tuple[Span, ...]:
-        """Spans of the sentences in the whole abstract."""
-        return _spans(self.spans)
-
-    @property
-    def rows(self) -> Vector:
-        """The title's vector (zeros where there is no title), then one row a sentence; unit length."""
-        return _unpack(self.packed, len(self.vector))
+_MARKS = {"chunk": ("chunks", "indexed"), "entry": ("entries", "lexical")}
 
 
-class Ledger:
+class Ledger(ChunkRows):
     """Reads and writes the ledger of one store.
 
     Args:
@@ -104,44 +62,72 @@ class Ledger:
             raise StoreError(f"{path.parent}: no store here.", "Make one with: assistant ingest FILE --store DIR")
         self._path = path
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            super().__init__(sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             if create and not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='meta'").fetchone():
                 with self.transaction():
-                    for statement in _SCHEMA.split(";"):
-                        self._db.execute(statement)
-                    self.set_meta("format", str(FORMAT))
+                    schema.create(self._db)
+                    self.set_meta("format", str(schema.FORMAT))
                     self.set_meta("generation", "0")
-            found = int(self.meta("format") or 0)
+            self.format = int(self.meta("format") or 0)
         except (sqlite3.Error, OSError, ValueError) as error:
             if "readonly" in str(error) or "unable to open" in str(error):
                 raise StoreError(
                     f"{path.parent}: the store cannot be opened ({error}).",
                     "Reading needs permission to write too: check the folder's owner.",
                 ) from None
+            if "disk is full" in str(error):
+                raise StoreError(
+                    f"{path.parent}: the store cannot be opened (the disk is full).", "Free some space; nothing is lost."
+                ) from None
             raise StoreError(
                 f"{path}: the ledger cannot be read ({error}).", "Restore it from a backup, or ingest the files into a new store."
             ) from None
-        if found != FORMAT:
+        if self.format > schema.FORMAT or self.format < 1:
             raise StoreError(
-                f"{path}: the store has format {found}, this program reads {FORMAT}.", "Update the program or make a new store."
+                f"{path}: the store has format {self.format}, this program reads {schema.FORMAT}.",
+                "It was made by a newer version: update the program. Nothing was changed.",
             )
+
+    def migrate(self) -> Path | None:
+        """Bring a ledger of an earlier format to this one. The caller holds the store's writer lock.
+
+        Returns:
+            The copy that was made first; None where there was nothing to do, as when another process has just done it.
+        """
+        found = int(self.meta("format") or 0)
+        if found < schema.FORMAT:
+            schema.migrate(self._db, self._path, found)
+        self.format = schema.FORMAT
+        return schema.backup_path(self._path, found) if found < schema.FORMAT else None
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
 
+    def execute(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement on the ledger's connection, which is where temporary tables live."""
+        return self._db.execute(query, values)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the changes inside, or none."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """All of the changes inside, or none.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
         try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise no_room(self._path, error) from error
 
     def meta(self, key: str) -> str | None:
         """A stored setting such as ``generation`` or ``embedder``."""
@@ -178,29 +164,69 @@ class Ledger:
         """Forget a file. Its records must be gone."""
         self._db.execute("DELETE FROM sources WHERE id=?", (source,))
 
-    def records_of_source(self, source: int) -> dict[int, RecordRow]:
-        """A file's records by ordinal."""
-        rows = self._db.execute("SELECT ordinal, line, entry, body FROM records WHERE source=?", (source,))
-        return {row[0]: RecordRow(*row) for row in rows}
+    def record_at(self, source: int, ordinal: int) -> RecordRow | None:
+        """The record at a place of a file."""
+        row = self._db.execute("SELECT ordinal, line, entry, body FROM records WHERE source=? AND ordinal=? AND gone=0", (source, ordinal))
+        found = row.fetchone()
+        return RecordRow(*found) if found else None
+
+    def count_records(self, source: int) -> int:
+        """How many records a file held when it was read last."""
+        return int(self._db.execute("SELECT count(*) FROM records WHERE source=? AND gone=0", (source,)).fetchone()[0])
 
     def put_record(self, source: int, ordinal: int, entry: str, record: Record) -> None:
         """Add or replace a record; the last one put decides what the entry says."""
         seq = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM records WHERE entry=?", (entry,)).fetchone()[0]
         self._db.execute(
-            "INSERT OR REPLACE INTO records VALUES(?,?,?,?,?,?)", (source, ordinal, record.line, entry, seq, record_body(record))
+            "INSERT OR REPLACE INTO records VALUES(?,?,0,?,?,?,?)", (source, ordinal, record.line, entry, seq, record_body(record))
         )
 
     def move_record(self, source: int, ordinal: int, line: int) -> None:
         """Note that an unchanged record now starts on another line."""
-        self._db.execute("UPDATE records SET line=? WHERE source=? AND ordinal=?", (line, source, ordinal))
+        self._db.execute("UPDATE records SET line=? WHERE source=? AND ordinal=? AND gone=0", (line, source, ordinal))
 
-    def drop_record(self, source: int, ordinal: int) -> None:
-        """Take a record out."""
-        self._db.execute("DELETE FROM records WHERE source=? AND ordinal=?", (source, ordinal))
+    # A record that a file no longer holds stays, as gone, until it is pruned.
 
-    def records_of_entry(self, entry: str) -> list[tuple[int, int]]:
-        """(source, ordinal) of every record of an entry."""
-        return self._db.execute("SELECT source, ordinal FROM records WHERE entry=?", (entry,)).fetchall()
+    def displace(self, source: int, ordinal: int) -> None:
+        """Note that a place of a file holds another record now, or none."""
+        self._db.execute(
+            "UPDATE records SET gone = 1 + (SELECT max(gone) FROM records WHERE source=?1) WHERE source=?1 AND ordinal=?2 AND gone=0",
+            (source, ordinal),
+        )
+
+    def displace_after(self, source: int, ordinal: int) -> None:
+        """Note that a file ends at a place."""
+        rows = self._db.execute("SELECT ordinal FROM records WHERE source=? AND gone=0 AND ordinal>?", (source, ordinal)).fetchall()
+        for (place,) in rows:
+            self.displace(source, place)
+
+    def settle_moved(self, source: int) -> list[str]:
+        """Forget gone records whose entry the file holds elsewhere; the entries."""
+        which = "FROM records WHERE source=?1 AND gone>0 AND entry IN (SELECT entry FROM records WHERE source=?1 AND gone=0)"
+        entries = [row[0] for row in self._db.execute(f"SELECT DISTINCT entry {which}", (source,))]
+        self._db.execute(f"DELETE {which}", (source,))
+        return entries
+
+    def gone(self, source: int) -> list[str]:
+        """Entries of records that a file no longer holds."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT entry FROM records WHERE source=? AND gone>0", (source,))]
+
+    def drop_gone(self, source: int) -> None:
+        """Take out records that a file no longer holds."""
+        self._db.execute("DELETE FROM records WHERE source=? AND gone>0", (source,))
+
+    def drop_records(self, *, source: int | None = None, entry: str | None = None) -> int:
+        """Take out all records of a file or of an entry; how many."""
+        column, value = ("source", source) if source is not None else ("entry", entry)
+        return self._db.execute(f"DELETE FROM records WHERE {column}=?", (value,)).rowcount
+
+    def entries_of_source(self, source: int) -> list[str]:
+        """Entries that a file's records belong to."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT entry FROM records WHERE source=?", (source,))]
+
+    def reread(self, entry: str) -> None:
+        """Let the files of an entry be read anew even where they have not changed."""
+        self._db.execute("UPDATE sources SET sha256='' WHERE id IN (SELECT source FROM records WHERE entry=?)", (entry,))
 
     # Entries
 
@@ -224,9 +250,9 @@ class Ledger:
         bodies: list[dict[str, Any]] = [json.loads(row[0]) for row in rows]
 
         def first(name: str) -> Any:
-            return next((body[name] for body in bodies if body[name]), None)
+            return next((body[name] for body in bodies if body.get(name)), None)
 
-        aliases = dict.fromkeys(alias for body in reversed(bodies) for alias in body["aliases"])
+        aliases = dict.fromkeys(alias for body in reversed(bodies) for alias in body.get("aliases", ()))
         return Entry(
             id=entry,
             title=first("title"),
@@ -238,12 +264,22 @@ class Ledger:
             doi=first("doi"),
             arxiv=first("arxiv"),
             aliases=tuple(aliases),
+            keywords=tuple(first("keywords") or ()),
         )
 
-    def put_entry(self, entry: Entry) -> None:
-        """Add or replace an entry and mark it to be indexed."""
+    def put_entry(self, entry: Entry, *, anew: bool) -> None:
+        """Add or replace an entry.
+
+        Args:
+            anew: its text is new, so that it must be cut and indexed.
+        """
+        if anew:
+            self._drop_cut(entry.id)
         self._db.execute(
-            "INSERT OR REPLACE INTO entries VALUES(?,?,?,?,?,?,?,?,?,?,0)",
+            "INSERT INTO entries VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET title=excluded.title, "
+            "abstract=excluded.abstract, authors=excluded.authors, year=excluded.year, venue=excluded.venue, url=excluded.url, "
+            "doi=excluded.doi, arxiv=excluded.arxiv, aliases=excluded.aliases, keywords=excluded.keywords, "
+            "author_names=excluded.author_names, venue_name=excluded.venue_name" + (", lexical=0, chunked=0" if anew else ""),
             (
                 entry.id,
                 entry.title,
@@ -255,15 +291,25 @@ class Ledger:
                 entry.doi,
                 entry.arxiv,
                 json.dumps(entry.aliases, ensure_ascii=False),
+                0,
+                json.dumps(entry.keywords, ensure_ascii=False),
+                0,
+                schema.folded_names(entry.authors),
+                (entry.venue or "").casefold(),
             ),
         )
 
     def drop_entry(self, entry: str) -> None:
         """Take an entry and its chunks out, and note them to be taken out of the indexes."""
-        self.drop_chunks(entry)
+        self._drop_cut(entry)
         self._db.execute("INSERT OR IGNORE INTO removals VALUES('entry', ?)", (entry,))
         self._db.execute("DELETE FROM keys WHERE entry=?", (entry,))
         self._db.execute("DELETE FROM entries WHERE id=?", (entry,))
+
+    def _drop_cut(self, entry: str) -> None:
+        self.drop_chunks(entry)
+        if staged := self.staging():
+            staged.drop_chunks(entry)
 
     def get(self, entry: str) -> Entry | None:
         """One entry with its provenance."""
@@ -276,12 +322,16 @@ class Ledger:
         Args:
             ids: which ones; None for all of them.
         """
-        columns = "id, title, abstract, authors, year, venue, url, doi, arxiv, aliases"
-        rows = self._select(f"SELECT {columns} FROM entries", "id", ids)
+        columns = "id, title, abstract, authors, year, venue, url, doi, arxiv, aliases, keywords"
+        rows = select(self._db, f"SELECT {columns} FROM entries", "id", ids)
         where: dict[str, list[Provenance]] = {}
-        places = "SELECT r.entry, s.name, r.ordinal, r.line FROM records r JOIN sources s ON s.id = r.source"
-        for entry, name, ordinal, line in sorted(self._select(places, "r.entry", ids), key=lambda row: (row[1], row[2])):
-            where.setdefault(entry, []).append(Provenance(name, ordinal, line))
+        places = "SELECT r.entry, s.name, r.ordinal, r.line, r.gone FROM records r JOIN sources s ON s.id = r.source"
+        for entry, name, ordinal, line, gone in sorted(
+            select(self._db, places, "r.entry", ids), key=lambda row: (row[4] > 0, row[1], row[2])
+        ):
+            # Where it was last, only for an entry that no file holds any more.
+            if not gone or entry not in where:
+                where.setdefault(entry, []).append(Provenance(name, ordinal, line))
         return {
             row[0]: Entry(
                 id=row[0],
@@ -294,15 +344,41 @@ class Ledger:
                 doi=row[7],
                 arxiv=row[8],
                 aliases=tuple(json.loads(row[9])),
+                keywords=tuple(json.loads(row[10])),
                 provenance=tuple(where.get(row[0], ())),
             )
             for row in rows
         }
 
+    def each_entry(self, ids: Iterable[str] | None = None) -> Iterator[Entry]:
+        """Entries in the order they came, a few at a time, so that memory does not grow with their number."""
+        wanted = None if ids is None else set(ids)
+        rows = self._db.execute("SELECT id FROM entries ORDER BY rowid").fetchall()
+        order = [row[0] for row in rows if wanted is None or row[0] in wanted]
+        for start in range(0, len(order), 500):
+            part = order[start : start + 500]
+            held = self.entries(part)
+            yield from (held[id] for id in part if id in held)
+
+    def sample_entries(self, count: int) -> list[Entry]:
+        """Entries from all over the store, the same ones each time."""
+        rows = self._db.execute("SELECT id FROM entries ORDER BY id").fetchall()
+        step = max(1, len(rows) // count)
+        return list(self.entries([row[0] for row in rows[::step][:count]]).values())
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file."""
+        try:
+            found = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(5)")]
+        except sqlite3.DatabaseError as error:
+            return [f"the ledger is damaged: {error}"]
+        return [] if found == ["ok"] else [f"the ledger is damaged: {text}" for text in found]
+
     def find_place(self, name: str, ordinal: int) -> str | None:
         """The entry at ``file#ordinal``."""
         row = self._db.execute(
-            "SELECT r.entry FROM records r JOIN sources s ON s.id = r.source WHERE s.name=? AND r.ordinal=?", (name, ordinal)
+            "SELECT r.entry FROM records r JOIN sources s ON s.id = r.source WHERE s.name=? AND r.ordinal=? ORDER BY r.gone",
+            (name, ordinal),
         ).fetchone()
         if row:
             return str(row[0])
@@ -314,17 +390,17 @@ class Ledger:
         """Entries, provenances, files, chunks and what still waits to be indexed."""
         queries = {
             "entries": "SELECT count(*) FROM entries",
-            "provenances": "SELECT count(*) FROM records",
+            "provenances": "SELECT count(*) FROM records WHERE gone=0",
             "files": "SELECT count(*) FROM sources",
             "chunks": "SELECT count(*) FROM chunks",
             "waiting": "SELECT (SELECT count(*) FROM chunks WHERE indexed=0) + (SELECT count(*) FROM entries WHERE lexical=0)"
-            " + (SELECT count(*) FROM removals)",
+            " + (SELECT count(*) FROM entries WHERE chunked=0) + (SELECT count(*) FROM removals)",
         }
         return {name: int(self._db.execute(query).fetchone()[0]) for name, query in queries.items()}
 
     def waiting(self) -> int:
         """Entries that are not yet in both indexes."""
-        query = "SELECT count(*) FROM entries WHERE lexical=0 OR id IN (SELECT entry FROM chunks WHERE indexed=0)"
+        query = "SELECT count(*) FROM entries WHERE lexical=0 OR chunked=0 OR id IN (SELECT entry FROM chunks WHERE indexed=0)"
         return int(self._db.execute(query).fetchone()[0])
 
     def filter(self, filters: Filters) -> Filtered:
@@ -342,20 +418,19 @@ class Ledger:
             values += [-9999 if low is None else low, 9999 if high is None else high]
             lacking["year"] = self._lacking("year IS NULL")
         if filters.author:
-            tests.append("casefold(authors) LIKE ? ESCAPE '\\'")
+            tests.append("author_names LIKE ? ESCAPE '\\'")
             values.append(_contains(filters.author))
-            lacking["author"] = self._lacking("authors = '[]'")
+            lacking["author"] = self._lacking("author_names = ''")
         if filters.venue:
-            tests.append("casefold(venue) LIKE ? ESCAPE '\\'")
+            tests.append("venue_name LIKE ? ESCAPE '\\'")
             values.append(_contains(filters.venue))
-            lacking["venue"] = self._lacking("venue IS NULL")
+            lacking["venue"] = self._lacking("venue_name = ''")
         if filters.source:
             tests.append("id IN (SELECT r.entry FROM records r JOIN sources s ON s.id = r.source WHERE s.name REGEXP ?)")
             values.append(translate(filters.source))
             names = sorted({source.name for source in self.sources()})
             if not any(_matches(translate(filters.source), name) for name in names):
                 raise NotFoundError(f"No file {filters.source!r} was read into this store.", f"It holds {', '.join(names[:8])}.")
-        self._db.create_function("casefold", 1, lambda text: text.casefold() if text else text, deterministic=True)
         self._db.create_function("regexp", 2, _matches, deterministic=True)
         rows = self._db.execute("SELECT id FROM entries" + (" WHERE " + " AND ".join(tests) if tests else ""), values)
         return Filtered(frozenset(row[0] for row in rows), lacking)
@@ -363,56 +438,7 @@ class Ledger:
     def _lacking(self, test: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM entries WHERE {test}").fetchone()[0])
 
-    # Chunks and what the indexes hold
-
-    def put_chunks(self, entry: str, chunks: Sequence[Chunk]) -> None:
-        """Replace an entry's chunks; the new ones wait to be embedded."""
-        self.drop_chunks(entry)
-        for chunk in chunks:
-            self._db.execute("DELETE FROM removals WHERE kind='chunk' AND id=?", (chunk.id,))
-            self._db.execute(
-                "INSERT INTO chunks VALUES(?,?,?,?,?,?,?,NULL,NULL,0)",
-                (chunk.id, entry, chunk.ordinal, *chunk.span, chunk.title, json.dumps(chunk.sentences)),
-            )
-
-    def drop_chunks(self, entry: str) -> None:
-        """Take an entry's chunks out and note them to be taken out of the vector index."""
-        self._db.execute("INSERT OR IGNORE INTO removals SELECT 'chunk', id FROM chunks WHERE entry=?", (entry,))
-        self._db.execute("DELETE FROM chunks WHERE entry=?", (entry,))
-
-    def chunks_to_embed(self, limit: int) -> list[Chunk]:
-        """Chunks that have no vector yet."""
-        rows = self._db.execute(
-            "SELECT c.id, c.entry, c.ordinal, c.carried, c.start, c.stop, c.sentences, e.abstract FROM chunks c "
-            "JOIN entries e ON e.id = c.entry WHERE c.indexed = 0 AND c.vector IS NULL ORDER BY c.rowid LIMIT ?",
-            (limit,),
-        )
-        return [
-            Chunk(id, entry, ordinal, title, Span(start, stop), abstract[start:stop], _spans(sentences))
-            for id, entry, ordinal, title, start, stop, sentences, abstract in rows
-        ]
-
-    def count_to_embed(self) -> int:
-        """How many chunks have no vector yet."""
-        return int(self._db.execute("SELECT count(*) FROM chunks WHERE indexed = 0 AND vector IS NULL").fetchone()[0])
-
-    def put_vectors(self, chunk: str, vector: Vector, rows: Vector) -> None:
-        """Store a chunk's vector (float32) and those of its title and sentences (int8, one scale a row)."""
-        self._db.execute(
-            "UPDATE chunks SET vector=?, sentence_vectors=? WHERE id=?",
-            (vector.astype("<f4").tobytes(), _pack(rows), chunk),
-        )
-
-    def chunks_to_index(self, limit: int) -> list[tuple[str, str, Vector]]:
-        """(chunk id, entry id, vector) of embedded chunks that the vector index does not hold yet."""
-        rows = self._db.execute(
-            "SELECT id, entry, vector FROM chunks WHERE indexed=0 AND vector IS NOT NULL ORDER BY rowid LIMIT ?", (limit,)
-        )
-        return [(id, entry, np.frombuffer(blob, dtype="<f4")) for id, entry, blob in rows]
-
-    def mark_chunks(self, ids: Iterable[str]) -> None:
-        """Note that the vector index holds these chunks."""
-        self._db.executemany("UPDATE chunks SET indexed=1 WHERE id=?", ((id,) for id in ids))
+    # What the lexical index holds
 
     def entries_to_index(self, limit: int) -> list[tuple[str, str | None, str]]:
         """(id, title, abstract) of entries that the lexical index does not hold yet."""
@@ -430,51 +456,55 @@ class Ledger:
         """Note that an index no longer holds these."""
         self._db.executemany("DELETE FROM removals WHERE kind=? AND id=?", ((kind, id) for id in ids))
 
-    def unmark(self, *, vectors: bool = False, lexical: bool = False, embeddings: bool = False) -> None:
-        """Let an index be filled anew; with ``embeddings`` the vectors are made anew too."""
-        if embeddings:
-            self._db.execute("UPDATE chunks SET vector=NULL, sentence_vectors=NULL")
-        if vectors or embeddings:
-            self._db.execute("UPDATE chunks SET indexed=0")
-            self._db.execute("DELETE FROM removals WHERE kind='chunk'")
-        if lexical:
-            self._db.execute("UPDATE entries SET lexical=0")
-            self._db.execute("DELETE FROM removals WHERE kind='entry'")
+    def unmark(self, kind: str) -> None:
+        """Let an index be filled anew: of ``chunk`` or ``entry``."""
+        table, mark = _MARKS[kind]
+        self._db.execute(f"UPDATE {table} SET {mark}=0")
+        self._db.execute("DELETE FROM removals WHERE kind=?", (kind,))
 
     def marked(self, kind: str) -> int:
         """How many of ``chunk`` or ``entry`` an index holds by the ledger's marks."""
-        table, mark = ("chunks", "indexed") if kind == "chunk" else ("entries", "lexical")
+        table, mark = _MARKS[kind]
         return int(self._db.execute(f"SELECT count(*) FROM {table} WHERE {mark}=1").fetchone()[0])
 
     def indexed_ids(self, kind: str) -> set[str]:
         """Ids that the ledger says an index holds: of ``chunk`` or ``entry``."""
-        table, mark = ("chunks", "indexed") if kind == "chunk" else ("entries", "lexical")
+        table, mark = _MARKS[kind]
         return {row[0] for row in self._db.execute(f"SELECT id FROM {table} WHERE {mark}=1")}
 
-    def vectors(self, entries: Sequence[str]) -> list[ChunkVectors]:
-        """Stored vectors of all chunks of some entries."""
-        rows = self._select("SELECT id, entry, vector, sentences, sentence_vectors FROM chunks", "entry", entries)
-        return [
-            ChunkVectors(id, entry, np.frombuffer(blob, dtype="<f4"), sentences, packed)
-            for id, entry, blob, sentences, packed in rows
-            if blob is not None
-        ]
+    # Chunks made with another embedder, until they are whole
 
-    def entry_vectors(self) -> Iterator[tuple[str, Vector]]:
-        """The unit vector of every entry that has one, by id: the mean of its chunks'."""
-        rows = self._db.execute("SELECT entry, vector FROM chunks WHERE vector IS NOT NULL ORDER BY entry")
-        for entry, chunks in groupby(rows, key=lambda row: row[0]):
-            mean = np.mean([np.frombuffer(blob, dtype="<f4") for _, blob in chunks], axis=0)
-            yield entry, np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+    def staging(self) -> ChunkRows | None:
+        """Chunks that are being made with another embedder; None where none are."""
+        return ChunkRows(self._db, STAGED) if self.meta("next_embedder") else None
 
-    def _select(self, query: str, column: str, ids: Sequence[str] | None) -> list[Any]:
-        if ids is None:
-            return self._db.execute(query).fetchall()
-        rows: list[Any] = []
-        for start in range(0, len(ids), 900):
-            part = ids[start : start + 900]
-            rows += self._db.execute(f"{query} WHERE {column} IN ({','.join('?' * len(part))})", part).fetchall()
-        return rows
+    def begin_staging(self, embedder: str) -> ChunkRows:
+        """Start, or go on, making chunks with another embedder. Call inside a transaction."""
+        if self.meta("next_embedder") != embedder:
+            self._db.execute(f"DROP TABLE IF EXISTS {STAGED}")
+            schema.create_chunks(self._db, STAGED)
+            self.set_meta("next_embedder", embedder)
+        return ChunkRows(self._db, STAGED)
+
+    def end_staging(self, *, use: bool) -> None:
+        """Put the chunks made with another embedder in place of those there are, or drop them. Call inside a transaction."""
+        if use:
+            self._db.execute("DROP TABLE chunks")
+            schema.rename_chunks(self._db, STAGED, "chunks")
+            self._db.execute("DELETE FROM removals WHERE kind='chunk'")
+            self._db.execute("UPDATE entries SET chunked=1")
+            self.set_meta("embedder", self.meta("next_embedder") or "")
+        else:
+            self._db.execute(f"DROP TABLE IF EXISTS {STAGED}")
+        self._db.execute("DELETE FROM meta WHERE key='next_embedder'")
+
+
+def no_room(path: Path, error: Exception) -> StoreError:
+    """The error of a write that the disk did not take."""
+    return StoreError(
+        f"{path.parent}: the store cannot be written ({error}).",
+        "Free some space or mend the disk, then run the same again; nothing stored is lost.",
+    )
 
 
 def _whole(abstracts: Sequence[str]) -> str:
@@ -487,26 +517,8 @@ def _whole(abstracts: Sequence[str]) -> str:
 
 def record_body(record: Record) -> str:
     """A record without its line, as stored and compared."""
-    body = asdict(record)
-    del body["line"]
+    body = {name: value for name, value in asdict(record).items() if value and name not in ("line", "id")}
     return json.dumps(body, ensure_ascii=False, sort_keys=True)
-
-
-def _spans(text: str) -> tuple[Span, ...]:
-    return tuple(Span(start, end) for start, end in json.loads(text))
-
-
-def _pack(rows: Vector) -> bytes:
-    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / 127
-    packed: bytes = scale.astype("<f4").tobytes() + np.rint(rows / scale).astype(np.int8).tobytes()
-    return packed
-
-
-def _unpack(blob: bytes, dimensions: int) -> Vector:
-    count = len(blob) // (4 + dimensions)
-    scale = np.frombuffer(blob, dtype="<f4", count=count)
-    cells = np.frombuffer(blob, dtype=np.int8, offset=4 * count).reshape(count, dimensions)
-    return np.asarray(cells * scale[:, None], dtype=np.float32)
 
 
 def _contains(text: str) -> str:

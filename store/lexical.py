@@ -95,14 +95,14 @@ class LexicalIndex:
     def __init__(self, path: Path) -> None:
         from tantivy import Index
 
-        path.mkdir(parents=True, exist_ok=True)
         self._schema = _schema()
         try:
+            path.mkdir(parents=True, exist_ok=True)
             self._index = Index(self._schema, path=str(path), reuse=True)
-        except ValueError as error:
-            raise StoreError(f"The lexical index cannot be read ({error}).", "Rebuild it: assistant doctor --repair") from None
-        self._index.register_tokenizer(_ANALYZER, _analyzer())
-        self.refresh()
+            self._index.register_tokenizer(_ANALYZER, _analyzer())
+            self.refresh()
+        except BaseException as error:
+            raise _fault(error) from error
 
     def refresh(self) -> None:
         """See what other processes have committed."""
@@ -122,16 +122,19 @@ class LexicalIndex:
         """
         from tantivy import Document
 
-        writer = self._index.writer(_HEAP, 1)
-        for id in removed:
-            writer.delete_documents(_ID, id)
-        for id, title, abstract in entries:
-            text = american(f"{title}\n{abstract}" if title else abstract)
-            writer.delete_documents(_ID, id)
-            writer.add_document(Document(**{_ID: [id], _TEXT: [f"{text}\n{compounds(text)}"]}))
-        writer.commit()
-        writer.wait_merging_threads()
-        self.refresh()
+        try:
+            writer = self._index.writer(_HEAP, 1)
+            for id in removed:
+                writer.delete_documents(_ID, id)
+            for id, title, abstract in entries:
+                text = american(f"{title}\n{abstract}" if title else abstract)
+                writer.delete_documents(_ID, id)
+                writer.add_document(Document(**{_ID: [id], _TEXT: [f"{text}\n{compounds(text)}"]}))
+            writer.commit()
+            writer.wait_merging_threads()
+            self.refresh()
+        except BaseException as error:
+            raise _fault(error) from error
 
     def query(self, weights: dict[str, float], count: int) -> list[tuple[str, float]]:
         """Entries by BM25.
@@ -165,6 +168,22 @@ class LexicalIndex:
 
         return [id for id, _ in self._search(Query.all_query(), max(1, min(ALL, self.count())))]
 
+    def probe(self, texts: Sequence[tuple[str, str]]) -> list[str]:
+        """Query with words of entries and list those that are not found by their own.
+
+        Args:
+            texts: (entry id, its title and abstract).
+        """
+        faults = []
+        for id, text in texts:
+            weights = dict.fromkeys(terms(text)[:8], 1.0)
+            try:
+                if weights and id not in self.score(weights, [id]):
+                    faults.append(f"{id}: a query with its own words does not find it")
+            except StoreError as error:
+                return [f"a query fails: {error.message}"]
+        return faults
+
     def _any_of(self, weights: dict[str, float]) -> Any:
         from tantivy import Occur, Query
 
@@ -174,4 +193,20 @@ class LexicalIndex:
 
     def _search(self, query: Any, count: int) -> list[tuple[str, float]]:
         searcher = self._searcher
-        return [(searcher.doc(at)[_ID][0], float(score)) for score, at in searcher.search(query, count, count=False).hits]
+        try:
+            return [(searcher.doc(at)[_ID][0], float(score)) for score, at in searcher.search(query, count, count=False).hits]
+        except BaseException as error:
+            raise _fault(error) from error
+
+
+def _fault(error: BaseException) -> StoreError:
+    """What went wrong, as a person should hear it."""
+    # A damaged index may make tantivy panic, which is no Exception.
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+        raise error
+    text = " ".join(str(error).split())[:300]
+    if any(words in text.lower() for words in ("no space", "storagefull", "read-only", "readonly", "permission denied", "file too large")):
+        return StoreError(
+            f"The lexical index cannot be written ({text}).", "Free some space or mend the disk, then run the same again; nothing is lost."
+        )
+    return StoreError(f"The lexical index cannot be read ({text}).", "Rebuild it from the ledger: assistant doctor --repair")

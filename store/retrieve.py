@@ -7,13 +7,14 @@ score is a weighted sum of the two scores, each standardised over the pool (the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from store.ledger import ChunkVectors
+from store.chunk import chunk_entry
+from store.chunk_rows import ChunkVectors, packed
 from store.store import Store
 from store.types import Filtered
 
@@ -23,6 +24,8 @@ POOL = 200
 # Up to this many entries a filter's result is scored exactly; beyond, the pools are widened and filtered.
 _EXACT = 5000
 _WIDEST = 20_000
+# Entries embedded while a question waits, where an ingest has not come to them: half a second's worth.
+_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ def retrieve(
     chunks: dict[str, list[ChunkVectors]] = {}
     for row in store.ledger.vectors(ids):
         chunks.setdefault(row.entry, []).append(row)
+    for row in _embedded_now(store, [id for id in ids if id not in chunks], lexical):
+        chunks.setdefault(row.entry, []).append(row)
     ids = [id for id in ids if id in chunks]
     if not ids:
         return []
@@ -91,6 +96,20 @@ def retrieve(
     fused = lexical_weight * standardise(sparse) + (1 - lexical_weight) * standardise(dense)
     found = [Candidate(id, float(f), float(s), float(d), tuple(chunks[id])) for id, f, s, d in zip(ids, fused, sparse, dense, strict=True)]
     return sorted(found, key=lambda c: (-c.fused, c.id))
+
+
+def _embedded_now(store: Store, ids: Sequence[str], lexical: Mapping[str, float]) -> list[ChunkVectors]:
+    """Vectors, made for this question only, of the likeliest entries that an ingest has not come to yet."""
+    likely = sorted((id for id in ids if id in lexical), key=lambda id: (-lexical[id], id))[:_AT_ONCE]
+    entries = store.ledger.entries(likely) if likely else {}
+    embedder = store.embedder if entries else None
+    rows = []
+    for entry in entries.values():
+        assert embedder is not None
+        chunks = chunk_entry(entry, embedder.count, embedder.limit)
+        for chunk, made in zip(chunks, embedder.embed_chunks(chunks), strict=True):
+            rows.append(packed(chunk, made.vector, made.rows))
+    return rows
 
 
 def standardise(scores: npt.NDArray[np.float64] | Sequence[float]) -> npt.NDArray[np.float64]:

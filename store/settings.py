@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 BUILTIN_EMBEDDER = "all-MiniLM-L6-v2-int8"
@@ -10,11 +12,15 @@ BUILTIN_EMBEDDER = "all-MiniLM-L6-v2-int8"
 class StoreSettings(BaseModel):
     """How a store embeds and where its vectors live.
 
-    Args:
-        embedder: ``all-MiniLM-L6-v2-int8`` (shipped), a folder with ``model.onnx``, ``tokenizer.json`` and
-            ``model.json``, or ``package.module:Class`` of a LlamaIndex embedding.
-        embedder_options: keyword arguments for a LlamaIndex embedding.
+    Attributes:
+        embedder: ``all-MiniLM-L6-v2-int8`` (shipped), a folder with ``model.onnx`` and ``tokenizer.json``, ``openai:NAME``,
+            ``ollama:NAME`` (also lmstudio, llamacpp, vllm), ``NAME@URL``, or ``package.module:Class`` of a LlamaIndex embedding.
+        embedder_options: further arguments of the LlamaIndex class; prefixes and pooling of an ONNX file.
+        embedder_key_env: environment variable with the endpoint's key.
+        embedder_key_file: file with the key, readable by its owner only.
+        embedder_price: dollars a million tokens.
         chroma_url: a Chroma server (``http://host:port``) instead of the store's own folder.
+        chroma_token_env: environment variable with the server's token, sent as ``Authorization: Bearer``.
         lock_timeout: seconds to wait for another writer before giving up.
         batch: entries embedded and indexed between two commits.
     """
@@ -22,7 +28,11 @@ class StoreSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     embedder: str = BUILTIN_EMBEDDER
-    embedder_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    embedder_options: dict[str, Any] = Field(default_factory=dict)
+    embedder_key_env: str = ""
+    embedder_key_file: str = ""
+    embedder_price: float | None = Field(default=None, ge=0)
     chroma_url: str | None = None
+    chroma_token_env: str = ""
     lock_timeout: float = Field(default=10.0, ge=0.0, le=3600.0)
     batch: int = Field(default=128, ge=1, le=4096)

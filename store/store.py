@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.embed import Embedder, load_embedder
+from store.embed import Embedder, load_embedder, shipped_embedder
 from store.errors import EmbedderError, NotFoundError, StoreBusyError, StoreError
 from store.ids import clean_arxiv, clean_doi, title_key
 from store.ledger import Ledger
 from store.lexical import ANALYSIS, LexicalIndex
-from store.settings import StoreSettings
+from store.schema import FORMAT
+from store.settings import BUILTIN_EMBEDDER, StoreSettings
 from store.types import Entry
 from store.vectors import COLLECTION, VectorIndex
 
 LEDGER = "ledger.sqlite3"
 _LOCK = "writer.lock"
+_WRITER = "writer.pid"
 
 
 class Store:
@@ -28,22 +33,38 @@ class Store:
         settings: how it embeds and where its vectors live.
         create: make it where it is missing.
         embedder: used instead of the one the settings name.
+        notify: told what a person who waits should know, a sentence each.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
     """
 
     def __init__(
-        self, path: Path, settings: StoreSettings | None = None, *, create: bool = False, embedder: Embedder | None = None
+        self,
+        path: Path,
+        settings: StoreSettings | None = None,
+        *,
+        create: bool = False,
+        embedder: Embedder | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
         self.settings = settings or StoreSettings()
+        self._notify = notify or (lambda _: None)
         if create:
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"{path}: the store cannot be made ({error.strerror}).", "Choose another folder: --store DIR") from None
-        self.ledger = Ledger(path / LEDGER, create=create)
+        # Two that make a store at once must not both lay its tables.
+        with self.writing() if create and not (path / LEDGER).exists() else contextlib.nullcontext():
+            self.ledger = Ledger(path / LEDGER, create=create)
+        if self.ledger.format < FORMAT:
+            with self.writing():
+                if backup := self.ledger.migrate():
+                    self._notify(
+                        f"The store was of an earlier format and has been brought to this one; the old ledger is kept as {backup}."
+                    )
         self._embedder = embedder
         self._vectors: VectorIndex | None = None
         self._lexical: LexicalIndex | None = None
@@ -52,7 +73,7 @@ class Store:
 
     def close(self) -> None:
         """Release files and indexes."""
-        self._drop_indexes()
+        self.drop_indexes()
         self.ledger.close()
 
     def __enter__(self) -> Store:
@@ -70,42 +91,89 @@ class Store:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / _LOCK, timeout=self.settings.lock_timeout)
+        lock = FileLock(self.path / _LOCK)
         try:
-            lock.acquire()
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self._notify(f"Waiting for {self._writer()}, at most {self.settings.lock_timeout:g} s.")
+                lock.acquire(timeout=self.settings.lock_timeout)
         except Timeout:
-            raise StoreBusyError(f"{self.path}: another process is writing to this store.", "Wait for it to end, then try again.") from None
+            raise StoreBusyError(
+                f"{self.path}: {self._writer()} is writing to this store.", "Wait for it to end, then run the same again."
+            ) from None
         except OSError as error:
-            raise StoreError(f"{self.path}: the store cannot be written ({error.strerror}).", "Check its permissions.") from None
+            raise StoreError(
+                f"{self.path}: the store cannot be written ({error.strerror}).", "Check its permissions and the disk."
+            ) from None
         try:
+            with contextlib.suppress(OSError):
+                (self.path / _WRITER).write_text(str(os.getpid()), encoding="ascii")
             yield
         finally:
+            with contextlib.suppress(OSError):
+                (self.path / _WRITER).unlink()
             lock.release()
+
+    def _writer(self) -> str:
+        try:
+            return f"another process ({int((self.path / _WRITER).read_text(encoding='ascii'))})"
+        except (OSError, ValueError):
+            return "another process"
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder.
+        """The embedder that made the store; for a new store, the one the settings name.
 
         Raises:
-            EmbedderError: it cannot be loaded, or the store was made with another.
+            EmbedderError: it cannot be loaded, or the store was made with one that the settings do not name.
         """
-        if self._embedder is None:
-            self._embedder = load_embedder(self.settings)
         made_with = self.ledger.meta("embedder")
+        if self._embedder is None:
+            # The shipped one sends nothing anywhere, so a store made with it needs no say-so.
+            self._embedder = shipped_embedder() if made_with == BUILTIN_EMBEDDER else load_embedder(self.settings)
         if made_with and made_with != self._embedder.name:
             raise EmbedderError(
                 f"{self.path}: this store was made with the embedder {made_with}, the settings name {self._embedder.name}.",
-                "Use that embedder, or embed anew: assistant doctor --repair",
+                "Name that one (assistant config set embedder NAME), or embed all anew: assistant reembed",
             )
         return self._embedder
 
+    def use_embedder(self, embedder: Embedder) -> None:
+        """Embed with another from now on; the ledger must say so already."""
+        self._embedder = embedder
+
     @property
     def vectors(self) -> VectorIndex:
-        """The vector index, opened again when another process has changed it."""
+        """The vector index, opened again when another process has changed it.
+
+        Raises:
+            StoreError: it cannot be opened, or is not where the settings say.
+        """
         self._notice_changes()
         if self._vectors is None:
-            self._vectors = VectorIndex(self.vector_path, url=self.settings.chroma_url, collection=self._collection)
+            url = self.settings.chroma_url or ""
+            home = self.ledger.meta("vector_home")
+            if home is None:
+                home = "" if self.ledger.marked("chunk") else url
+                with self.ledger.transaction():
+                    self.ledger.set_meta("vector_home", home)
+                    if home:
+                        self.ledger.set_meta("collection", _collection_name())
+            if home != url:
+                where = f"the Chroma server {home}" if home else "its own folder"
+                raise StoreError(
+                    f"{self.path}: the vectors of this store are in {where}, the settings name {url or 'its own folder'}.",
+                    f"Bring them there: assistant doctor --repair; or: assistant config {f'set chroma_url {home}' if home else 'unset chroma_url'}",
+                )
+            self._vectors = self.open_vectors(self.vector_path, self._collection)
         return self._vectors
+
+    def open_vectors(self, folder: Path, collection: str) -> VectorIndex:
+        """Open a vector index where the settings say: the store's own, or one being made beside it."""
+        variable = self.settings.chroma_token_env
+        token = os.environ.get(variable, "") if variable else ""
+        return VectorIndex(folder, url=self.settings.chroma_url, token=token, collection=collection)
 
     @property
     def lexical(self) -> LexicalIndex:
@@ -152,6 +220,17 @@ class Store:
     def _collection(self) -> str:
         return self.ledger.meta("collection") or COLLECTION
 
+    def new_place(self) -> tuple[Path, str]:
+        """Folder and collection for a vector index that is to take the place of the present one."""
+        number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob("chroma*") if p.is_dir()), default=0)
+        return self.path / f"chroma.{number}", _collection_name() if self.settings.chroma_url else COLLECTION
+
+    def move_vectors(self, folder: Path, collection: str) -> None:
+        """Say that the vector index is in a new place. Call inside a transaction."""
+        self.ledger.set_meta("vector_folder", folder.name)
+        self.ledger.set_meta("collection", collection)
+        self.ledger.set_meta("vector_home", self.settings.chroma_url or "")
+
     def reset_index(self, kind: str) -> None:
         """Point the store at a new, empty index and delete the old one. Call inside :meth:`writing`.
 
@@ -159,16 +238,31 @@ class Store:
             kind: ``vector`` or ``lexical``.
         """
         old = self.vector_path if kind == "vector" else self.lexical_path
-        if kind == "vector" and self.settings.chroma_url:
-            self.vectors.clear()
-        base = "chroma" if kind == "vector" else f"tantivy{ANALYSIS}"
-        number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob(f"{base}*") if p.is_dir()), default=0)
+        held = self.held_collection()
         with self.ledger.transaction():
-            self.ledger.set_meta(f"{kind}_folder", f"{base}.{number}")
-            self.ledger.unmark(vectors=kind == "vector", lexical=kind == "lexical")
+            if kind == "vector":
+                self.move_vectors(*self.new_place())
+                self.ledger.unmark("chunk")
+            else:
+                base = f"tantivy{ANALYSIS}"
+                number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob(f"{base}*") if p.is_dir()), default=0)
+                self.ledger.set_meta("lexical_folder", f"{base}.{number}")
+                self.ledger.unmark("entry")
             self.ledger.bump_generation()
-        self._drop_indexes()
-        shutil.rmtree(old, ignore_errors=True)
+        self.drop_indexes()
+        self.discard(old, held if kind == "vector" else None)
+
+    def held_collection(self) -> str | None:
+        """The collection that a server holds of this store, if any."""
+        return self._collection if self.settings.chroma_url and self.ledger.meta("vector_home") == self.settings.chroma_url else None
+
+    def discard(self, folder: Path, collection: str | None) -> None:
+        """Delete an index that nothing points at any more: a folder, and a server's collection where one is named."""
+        shutil.rmtree(folder, ignore_errors=True)
+        if collection:
+            # What cannot be deleted only takes room.
+            with contextlib.suppress(StoreError):
+                self.open_vectors(folder, collection).clear()
 
     def committed(self) -> None:
         """Note that the open indexes already show the ledger's present generation."""
@@ -200,10 +294,16 @@ class Store:
     def _notice_changes(self) -> None:
         now = self.ledger.generation
         if self._seen is not None and now != self._seen:
-            self._drop_indexes()
+            self.drop_indexes()
         self._seen = now
 
-    def _drop_indexes(self) -> None:
+    def drop_indexes(self) -> None:
+        """Close both indexes; they are opened again when they are used."""
         if self._vectors is not None:
             self._vectors.close()
         self._vectors = self._lexical = None
+
+
+def _collection_name() -> str:
+    """A name that no other store on the same server has."""
+    return f"papers-{secrets.token_hex(6)}"

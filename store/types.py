@@ -27,7 +27,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One paper as one file has it."""
+    """One paper as one file has it; ``id`` only where an export of ours names the entry's."""
 
     line: int
     title: str | None
@@ -39,15 +39,23 @@ class Record:
     doi: str | None = None
     arxiv: str | None = None
     aliases: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A part of a file that is not a paper, and why."""
+    """A part of a file that is not a paper, and why.
+
+    ``raw`` is that part as the file has it, and ``head`` what must stand before it in a file of its own (a table's first
+    line), so that it can be corrected and read again.
+    """
 
     file: str
     line: int
     reason: str
+    raw: str = field(default="", compare=False, repr=False)
+    head: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Entry:
     doi: str | None = None
     arxiv: str | None = None
     aliases: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
     provenance: tuple[Provenance, ...] = ()
 
 

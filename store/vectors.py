@@ -22,6 +22,7 @@ COLLECTION = "chunks"
 # Recall of the candidate pool is what counts here; the figures are in docs/retrieval.md.
 _HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 _PAGE = 5000
+_NO_ROOM = ("no space", "disk is full", "disk full", "read-only", "readonly", "permission denied", "file too large")
 
 
 class VectorIndex:
@@ -30,13 +31,15 @@ class VectorIndex:
     Args:
         path: folder of a persistent client; made where it is missing.
         url: ``http(s)://host:port`` of a Chroma server, used instead of the folder.
+        token: for the server, sent as ``Authorization: Bearer``.
         collection: its name; a server may serve several stores.
 
     Raises:
-        StoreError: Chroma cannot open it.
+        StoreError: Chroma cannot open it, or the server does not answer.
     """
 
-    def __init__(self, path: Path, *, url: str | None = None, collection: str = COLLECTION) -> None:
+    def __init__(self, path: Path, *, url: str | None = None, token: str = "", collection: str = COLLECTION) -> None:
+        self._url = url
         os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
         import chromadb
         from chromadb.config import Settings
@@ -48,7 +51,11 @@ class VectorIndex:
                 if parts.scheme not in ("http", "https") or not parts.hostname:
                     raise SettingsError(f"{url!r} is not the address of a Chroma server.", "Give it as http://host:port")
                 self._client: Any = chromadb.HttpClient(
-                    host=parts.hostname, port=parts.port or 8000, ssl=parts.scheme == "https", settings=settings
+                    host=parts.hostname,
+                    port=parts.port or (443 if parts.scheme == "https" else 8000),
+                    ssl=parts.scheme == "https",
+                    headers={"Authorization": f"Bearer {token}"} if token else None,
+                    settings=settings,
                 )
             else:
                 self._client = chromadb.PersistentClient(str(path), settings=settings)
@@ -57,8 +64,24 @@ class VectorIndex:
             )
         except SettingsError:
             raise
-        except Exception as error:
-            raise _damaged(error) from error
+        except BaseException as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: BaseException) -> StoreError:
+        """What went wrong, as a person should hear it."""
+        # A damaged index makes Chroma's native part panic, which is no Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+            raise error
+        text = " ".join(str(error).split())[:300]
+        if self._url:
+            fix = "Start it (chroma run --path DIR) or mend chroma_url; the ledger holds every vector: assistant doctor --repair fills a new one."
+            return StoreError(f"The Chroma server at {self._url} does not answer as it should ({text}).", fix)
+        if any(words in text.lower() for words in _NO_ROOM):
+            return StoreError(
+                f"The vector index cannot be written ({text}).",
+                "Free some space or mend the disk, then run the same again; nothing is lost.",
+            )
+        return StoreError(f"The vector index cannot be read ({text}).", "Rebuild it from the ledger: assistant doctor --repair")
 
     def close(self) -> None:
         """Release the index, so that a later open reads what is on disk then."""
@@ -66,7 +89,10 @@ class VectorIndex:
 
     def count(self) -> int:
         """Number of vectors."""
-        return int(self._collection.count())
+        try:
+            return int(self._collection.count())
+        except BaseException as error:
+            raise self._fault(error) from error
 
     def upsert(self, rows: Sequence[tuple[str, str, Vector]]) -> None:
         """Add or replace vectors.
@@ -74,17 +100,24 @@ class VectorIndex:
         Args:
             rows: (chunk id, entry id, unit vector ``[d]``).
         """
-        if rows:
+        if not rows:
+            return
+        try:
             self._collection.upsert(
                 ids=[row[0] for row in rows],
                 embeddings=np.array([row[2] for row in rows]),
                 metadatas=[{"entry": row[1]} for row in rows],
             )
+        except BaseException as error:
+            raise self._fault(error) from error
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take vectors out; ids that are not there are ignored."""
-        for start in range(0, len(ids), _PAGE):
-            self._collection.delete(ids=list(ids[start : start + _PAGE]))
+        try:
+            for start in range(0, len(ids), _PAGE):
+                self._collection.delete(ids=list(ids[start : start + _PAGE]))
+        except BaseException as error:
+            raise self._fault(error) from error
 
     def query(self, vector: Vector, count: int) -> list[tuple[str, float]]:
         """Nearest entries.
@@ -106,8 +139,8 @@ class VectorIndex:
             found = self._collection.query(
                 query_embeddings=[vector.tolist()], n_results=min(count, total), include=["metadatas", "distances"]
             )
-        except Exception as error:
-            raise _damaged(error) from error
+        except BaseException as error:
+            raise self._fault(error) from error
         best: dict[str, float] = {}
         for row, distance in zip(found["metadatas"][0], found["distances"][0], strict=True):
             best.setdefault(row["entry"], 1.0 - float(distance))
@@ -116,8 +149,11 @@ class VectorIndex:
     def ids(self) -> set[str]:
         """Ids of all vectors held."""
         found: set[str] = set()
-        for offset in range(0, self.count(), _PAGE):
-            found.update(self._collection.get(include=[], limit=_PAGE, offset=offset)["ids"])
+        try:
+            for offset in range(0, self.count(), _PAGE):
+                found.update(self._collection.get(include=[], limit=_PAGE, offset=offset)["ids"])
+        except BaseException as error:
+            raise self._fault(error) from error
         return found
 
     def probe(self, rows: Sequence[tuple[str, Vector]]) -> list[str]:
@@ -131,8 +167,8 @@ class VectorIndex:
             try:
                 near = self._collection.query(query_embeddings=[vector.tolist()], n_results=1, include=["distances"])
                 held = self._collection.get(ids=[id], include=["embeddings"])["embeddings"]
-            except Exception as error:
-                return [f"a query fails: {error}"]
+            except BaseException as error:
+                return [f"a query fails: {self._fault(error).message}"]
             if not near["ids"][0] or near["distances"][0][0] > 1e-3:
                 faults.append(f"{id}: a query with its own vector does not find it")
             elif len(held) != 1 or float(np.dot(held[0], vector)) < 1 - 1e-3:
@@ -141,8 +177,7 @@ class VectorIndex:
 
     def clear(self) -> None:
         """Drop the collection (of a server; a folder is deleted instead)."""
-        self._client.delete_collection(self._collection.name)
-
-
-def _damaged(error: Exception) -> StoreError:
-    return StoreError(f"The vector index cannot be read ({error}).", "Rebuild it from the ledger: assistant doctor --repair")
+        try:
+            self._client.delete_collection(self._collection.name)
+        except BaseException as error:
+            raise self._fault(error) from error

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assistant.config import store_path
+from assistant.faces import corpus, topics
 from assistant.faces.batch import ask_batch
 from assistant.faces.manage import config_app, history_app, prompts_app
 from assistant.faces.options import (
@@ -26,14 +26,11 @@ from assistant.faces.options import (
     filters_of,
     needs,
     open_assistant,
-    plural,
     print_json,
     width,
 )
-from assistant.faces.progress import bar
 from assistant.faces.show import FORMATS, formatted, preview, streamed
-from assistant.faces.topics import register
-from store.errors import InputFileError, QuestionError, SettingsError, UserError
+from store.errors import QuestionError, SettingsError, UserError
 
 _INTERRUPTED = 130
 
@@ -46,7 +43,8 @@ app = typer.Typer(
 app.add_typer(config_app, name="config")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(history_app, name="history")
-register(app)
+corpus.register(app)
+topics.register(app)
 
 
 def _version(asked: bool) -> None:
@@ -195,73 +193,6 @@ def search(
 
 
 @app.command()
-def ingest(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, or folders of .txt and .jsonl files.")],
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Accept a file that lost most of its papers.")] = False,
-) -> None:
-    """Read saved feed pages or JSON Lines into the store."""
-    import tempfile
-
-    from store.ingest import ingest as run
-    from store.parse import find_files
-    from store.store import LEDGER, Store
-
-    if not all(path.strip() for path in paths):
-        raise InputFileError("An empty path was given.", "Check that the variable it came from is set.")
-    files = find_files(map(Path, paths))
-    target = store_path(store).path
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) if dry_run and not (target / LEDGER).exists() else target
-        with Store(folder, create=True) as opened:
-            report = run(opened, files, dry_run=dry_run, prune=prune, progress=bar())
-    error = {"error": {"message": report.errors[0].message, "fix": report.errors[0].fix}} if report.errors else {}
-    if as_json:
-        data = dataclasses.asdict(dataclasses.replace(report, errors=()))
-        del data["errors"]
-        print_json({"schema": 1, **data, **error})
-    else:
-        would = "would be " if dry_run else ""
-        print(
-            f"{report.entries} entries from {report.provenances} records: {report.added} {would}added, {report.updated} {would}updated, {report.unchanged} unchanged, {report.removed} {would}removed."
-        )
-        for reject in report.rejected:
-            print(f"rejected: {reject.file}, line {reject.line}: {reject.reason}", file=sys.stderr)
-        for problem in report.errors:
-            print(f"error: {problem}", file=sys.stderr)
-    if report.errors:
-        raise SystemExit(2)
-
-
-@app.command()
-def show(name: str, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show one entry: by id, alias, file#number or whole title."""
-    from assistant.render.terminal import safe
-
-    entry = open_assistant(store).store.resolve(name)
-    if as_json:
-        data = dataclasses.asdict(entry)
-        print_json({"schema": 1, **data})
-        return
-    print(f"{safe(entry.title or 'Untitled')}\n{entry.id}")
-    print("\n".join(f"{p} (line {p.line})" for p in entry.provenance))
-    print(f"\n{safe(entry.abstract)}")
-
-
-@app.command()
-def forget(name: str, store: StoreOption = None) -> None:
-    """Take a file's entries, or one entry, out of the store."""
-    from store.ingest import forget as run
-    from store.store import Store
-
-    with Store(store_path(store).path) as opened:
-        what, records, entries = run(opened, name)
-    print(f"Forgot {what}: {records} {plural(records, 'record')} taken out, {entries} {plural(entries, 'entry')} left the store.")
-
-
-@app.command()
 def mcp(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption = None, max_cost: CostOption = None) -> None:
     """Serve the papers to chat tools over MCP on standard input and output.
 
@@ -312,57 +243,6 @@ def slack(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOpti
     from assistant.faces.slack_app import run
 
     run(open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}))
-
-
-@app.command()
-def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Say what the store holds, and what is sent where."""
-    from assistant.settings import configured
-
-    assistant = open_assistant(store)
-    settings = configured().settings
-    sent = "nothing is sent anywhere" if _stays(settings.llm) else f"questions and sentences of abstracts go to {settings.llm}"
-    counts = assistant.store.ledger.counts()
-    if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "store": assistant.name,
-                **counts,
-                "embedder": assistant.store.ledger.meta("embedder"),
-                "model": settings.llm,
-                "network": sent,
-            }
-        )
-        return
-    print(f"store: {assistant.name}")
-    print("\n".join(f"{name}: {number}" for name, number in counts.items()))
-    print(f"embedder: {assistant.store.ledger.meta('embedder')}\nmodel: {settings.llm}\nnetwork: {sent}")
-
-
-def _stays(llm: str) -> bool:
-    """Whether a model's name means that nothing leaves this machine."""
-    return llm.strip().lower() in ("", "none") or llm.endswith(".gguf")
-
-
-@app.command()
-def doctor(store: StoreOption = None, fix: Annotated[bool, typer.Option("--repair", help="Rebuild what is wrong.")] = False) -> None:
-    """Compare the ledger with both indexes."""
-    from store.doctor import examine, repair
-    from store.store import Store
-
-    with Store(store_path(store).path) as opened:
-        findings = examine(opened)
-        for finding in findings:
-            print(f"{finding.part}: {finding.text}")
-        if findings and fix:
-            repair(opened, findings, bar())
-            findings = examine(opened)
-            print("repaired" if not findings else "still wrong; see above")
-    if findings:
-        print("Repair with: assistant doctor --repair", file=sys.stderr)
-        raise SystemExit(2)
-    print("The ledger and both indexes agree.")
 
 
 def _add_commands(arguments: list[str]) -> None:
@@ -419,5 +299,9 @@ def _interrupted(error: BaseException | None) -> bool:
 
 def _stopped(arguments: list[str]) -> None:
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-    resumes = " What was done is kept; the same command goes on from there." if arguments[:1] in (["ingest"], ["eval"]) else ""
+    resumes = (
+        " What was done is kept; the same command goes on from there."
+        if arguments[:1] in (["ingest"], ["eval"], ["reembed"], ["doctor"])
+        else ""
+    )
     print(f"{show_cursor}\nStopped.{resumes}", file=sys.stderr)

@@ -36,6 +36,11 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, ensure_ascii=False))
 
 
+def told(text: str) -> None:
+    """Say something to the person who waits, beside the output."""
+    print(f"Note: {text}", file=sys.stderr)
+
+
 def filters_of(year: str | None, author: str | None, venue: str | None, source: str | None) -> Filters | None:
     years = None
     if year is not None:
@@ -55,13 +60,14 @@ def open_assistant(option: Path | None, flags: dict[str, Any] | None = None) -> 
     from assistant.settings import configured
     from store.errors import StoreError
 
+    settings = configured(flags or {}).settings
     # Only questions ask a model; other commands must not need its key.
-    options = configured(flags or {}).settings if flags is not None else None
+    options = settings if flags is not None else None
     where = store_path(option)
     path = existing(where)
     if path is not None:
         try:
-            opened = Assistant(path, options=options)
+            opened = Assistant(path, settings.store, options=options, notify=told)
             if waiting := opened.store.ledger.waiting():
                 print(
                     f"Note: {waiting} {plural(waiting, 'entry')} not indexed yet, so answers may miss them. Finish with the same ingest again.",

@@ -6,8 +6,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from store.doctor import ensure_whole
-from store.ingest import Progress, ingest
-from store.parse.reader import file_hash
+from store.indexing import Progress
+from store.ingest import fingerprint, ingest
 from store.store import Store
 
 
@@ -20,6 +20,6 @@ def sample_store(folder: Path, progress: Progress | None = None) -> None:
     """
     with as_file(files(__package__).joinpath("digests.jsonl")) as path, Store(folder, create=True) as store:
         known = [source.sha256 for source in store.ledger.sources()]
-        if known != [file_hash(path)] or store.ledger.waiting():
+        if known != [fingerprint(path)] or store.ledger.waiting():
             ingest(store, [path], prune=True, progress=progress)
         ensure_whole(store, progress)

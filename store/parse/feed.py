@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from store.parse.base import Line, Parsed, clean
+from store.parse.base import Line, Parsed, clean, refuse, settle
 from store.sentences import split_sentences
 from store.types import Record, Reject
 
@@ -37,9 +37,9 @@ class _Unit:
 class FeedParser:
     """Parser of saved feed pages; the one that takes any text no other parser knows."""
 
-    name = "feed page"
+    name = "feed"
 
-    def sniff(self, head: str) -> bool:
+    def sniff(self, head: str, ending: str) -> bool:
         """Any text will do; comes last."""
         return bool(head.strip())
 
@@ -52,7 +52,8 @@ class FeedParser:
         title: _Unit | None = None
         for unit in _units(_without_banners(lines)):
             if _reads_like_abstract(unit.text, after_title=title is not None):
-                yield Record(line=(title or unit).line, title=title.text if title else None, abstract=unit.text)
+                record = Record(line=(title or unit).line, title=title.text if title else None, abstract=unit.text)
+                yield settle(file, record, f"{title.text}\n{unit.text}" if title else unit.text)
                 title = None
                 continue
             if title:
@@ -64,7 +65,7 @@ class FeedParser:
 
 def _lonely(file: str, unit: _Unit) -> Reject:
     shown = unit.text if len(unit.text) <= 60 else unit.text[:57] + "..."
-    return Reject(file, unit.line, f'no abstract follows "{shown}"')
+    return refuse(file, unit.line, f'no abstract follows "{shown}"', unit.text)
 
 
 def _without_banners(lines: Iterable[Line]) -> Iterator[Line]:

@@ -106,7 +106,9 @@ def test_asking_and_opening_a_source(browser: Any, server: Server) -> None:
         page.keyboard.press("Enter")
         page.locator("#source mark").wait_for()
         quote = page.inner_text("#source mark")
-        assert quote in page.inner_text("#source-text") and len(page.inner_text("#source-text")) > len(quote)
+        # The quote stands there at once, its abstract when that has come.
+        page.wait_for_function("length => document.querySelector('#source-text').innerText.length > length", arg=len(quote))
+        assert quote in page.inner_text("#source-text")
         page.keyboard.press("Escape")
         page.wait_for_function("document.activeElement.className === 'chip'")
         page.get_by_role("button", name="As a table").click()

@@ -38,7 +38,10 @@ def test_life_of_a_file(tmp_path: Path) -> None:
         assert counts(ingest(store, [path])) == (0, 0, 6, 0)
         id = store.resolve("Paper number 3").id
         write(path, [row(0), row(1), row(2), row(3, "Edited."), row(4)])
-        assert counts(ingest(store, [path])) == (0, 1, 4, 1)
+        report = ingest(store, [path])
+        assert counts(report) == (0, 1, 4, 0) and report.files[0].vanished == 1
+        assert store.resolve("Paper number 5").provenance
+        assert counts(ingest(store, [path], prune=True)) == (0, 0, 5, 1)
         assert store.resolve("a.jsonl#4").id == id and store.resolve(id).abstract == "Edited."
         assert examine(store) == []
         other = write(tmp_path / "b.jsonl", [row(3, "Edited."), row(9)])
@@ -58,7 +61,7 @@ def test_a_file_cut_short_takes_nothing_away(tmp_path: Path) -> None:
         for text in (whole[: len(whole) // 3], "", "\n".join(whole.splitlines()[:4])):
             path.write_text(text, encoding="utf-8")
             report = ingest(store, [path])
-            assert report.rejected or report.errors
+            assert report.rejected or report.errors or report.files[0].vanished == 26
             assert store.ledger.counts()["entries"] == 30
 
 

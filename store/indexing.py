@@ -1,0 +1,90 @@
+"""From the ledger to both indexes: cut, embed, index, and note what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from store.chunk import chunk_entry
+from store.store import Store
+
+Progress = Callable[[str, int, int], None]
+
+_LEXICAL_BATCH = 20_000
+_VECTOR_BATCH = 2000
+
+
+def index_pending(store: Store, progress: Progress | None = None) -> int:
+    """Embed and index whatever the ledger holds and the indexes do not. Call inside ``store.writing()``.
+
+    The lexical index comes first: it is quick, and a question can be answered from it while the rest is embedded.
+
+    Returns:
+        The number of chunks embedded.
+    """
+    index_lexical(store)
+    ledger = store.ledger
+    total = ledger.count_to_embed()
+    done = 0
+    while total:
+        _chunk_some(store)
+        chunks = ledger.chunks_to_embed(store.settings.batch)
+        if not chunks:
+            break
+        embedder = store.embedder
+        vectors = []
+        for result in embedder.embed_chunks(chunks):
+            vectors.append(result)
+            done += 1
+            if progress:
+                progress("embedding", done, max(total, done))
+        with ledger.transaction():
+            if not ledger.meta("embedder"):
+                ledger.set_meta("embedder", embedder.name)
+            for chunk, result in zip(chunks, vectors, strict=True):
+                ledger.put_vectors(chunk.id, result.vector, result.rows)
+        _index_vectors(store)
+    _index_vectors(store)
+    return done
+
+
+def index_lexical(store: Store) -> None:
+    """Bring the lexical index up to the ledger. Call inside ``store.writing()``."""
+    ledger = store.ledger
+    removed = ledger.removals("entry")
+    while (texts := ledger.entries_to_index(_LEXICAL_BATCH)) or removed:
+        store.lexical.write(texts, removed)
+        with ledger.transaction():
+            ledger.mark_entries(text[0] for text in texts)
+            ledger.clear_removals("entry", removed)
+            ledger.bump_generation()
+        store.committed()
+        removed = []
+
+
+def _chunk_some(store: Store) -> None:
+    """Cut as many entries as a batch takes."""
+    ledger = store.ledger
+    if entries := ledger.entries_to_chunk(store.settings.batch):
+        embedder = store.embedder
+        cut = [(entry.id, chunk_entry(entry, embedder.count, embedder.limit)) for entry in entries]
+        with ledger.transaction():
+            for id, chunks in cut:
+                ledger.put_chunks(id, chunks)
+
+
+def _index_vectors(store: Store) -> None:
+    ledger = store.ledger
+    removed = ledger.removals("chunk")
+    if removed:
+        store.vectors.delete(removed)
+    while rows := ledger.chunks_to_index(_VECTOR_BATCH):
+        store.vectors.upsert(rows)
+        with ledger.transaction():
+            ledger.mark_chunks(row[0] for row in rows)
+            ledger.bump_generation()
+        store.committed()
+    if removed:
+        with ledger.transaction():
+            ledger.clear_removals("chunk", removed)
+            ledger.bump_generation()
+        store.committed()
