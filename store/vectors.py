@@ -22,6 +22,8 @@ COLLECTION = "chunks"
 # Recall of the candidate pool is what counts here; the figures are in docs/retrieval.md.
 _HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 _PAGE = 5000
+_NEAR = 10
+_MISSED = 0.02
 _NO_ROOM = ("no space", "disk is full", "disk full", "read-only", "readonly", "permission denied", "file too large")
 
 
@@ -162,17 +164,21 @@ class VectorIndex:
         Args:
             rows: (chunk id, its vector as the ledger has it).
         """
+        missed: list[str] = []
         faults = []
         for id, vector in rows:
             try:
-                near = self._collection.query(query_embeddings=[vector.tolist()], n_results=1, include=["distances"])
+                near = self._collection.query(query_embeddings=[vector.tolist()], n_results=_NEAR, include=[])
                 held = self._collection.get(ids=[id], include=["embeddings"])["embeddings"]
             except BaseException as error:
                 return [f"a query fails: {self._fault(error).message}"]
-            if not near["ids"][0] or near["distances"][0][0] > 1e-3:
-                faults.append(f"{id}: a query with its own vector does not find it")
-            elif len(held) != 1 or float(np.dot(held[0], vector)) < 1 - 1e-3:
+            if len(held) != 1 or float(np.dot(held[0], vector)) < 1 - 1e-3:
                 faults.append(f"{id}: its vector is not the one in the ledger")
+            elif id not in near["ids"][0]:
+                missed.append(id)
+        # The search is approximate, and what is not yet in the graph on disk is put into it anew, in parallel, by each process.
+        if len(missed) > max(2, _MISSED * len(rows)):
+            faults.append(f"{len(missed)} of {len(rows)} queries with a vector's own values do not find it, as for {missed[0]}")
         return faults
 
     def clear(self) -> None:

@@ -34,12 +34,12 @@ class JsonlParser:
         """Whether the first line that is not blank is an object, or begins one that is longer than what is looked at."""
         if ending in (".jsonl", ".ndjson"):
             return True
-        first, newline, _ = head.lstrip().partition("\n")
+        first, newline, rest = head.lstrip().partition("\n")
         if not re.match(r"\{\s*\"", first) or _WRAPPED.match(first):
             return False
         if not newline:
-            return ending != ".json" or len(head) > len(first) or first.rstrip().endswith("}")
-        return first.rstrip().endswith("}") or ending != ".json"
+            return ending != ".json"
+        return first.rstrip().endswith("}") and (ending != ".json" or rest.lstrip().startswith("{"))
 
     def parse(self, file: str, lines: Iterable[Line]) -> Iterator[Parsed]:
         """Read a record a line; a line that is not an object with an abstract is a reject."""
