@@ -26,7 +26,9 @@ class Finding:
 
 def examine(store: Store) -> list[Finding]:
     """Everything that is wrong with a store; empty where all three parts agree and answer queries."""
-    findings = [Finding("ledger", fault) for fault in store.ledger.faults()[:_SHOWN]]
+    if faults := store.ledger.faults():
+        return [Finding("ledger", fault) for fault in faults[:_SHOWN]]
+    findings: list[Finding] = []
     waiting = store.ledger.counts()["waiting"]
     if waiting:
         findings.append(Finding("waiting", f"{waiting} changes are in the ledger and not yet in the indexes"))

@@ -106,7 +106,7 @@ def ingest(
                     reader = _File(store, path, reading or Reading(), tally, kept, prune=prune, dry_run=dry_run, progress=progress)
                     try:
                         report = reader.apply()
-                    except UserError as error:
+                    except InputFileError as error:
                         kept.discard()
                         errors.append(error)
                         continue

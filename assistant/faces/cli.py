@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -30,7 +31,7 @@ from assistant.faces.options import (
     width,
 )
 from assistant.faces.show import FORMATS, formatted, preview, streamed
-from store.errors import QuestionError, SettingsError, UserError
+from store.errors import QuestionError, SettingsError, StoreError, UserError
 
 _INTERRUPTED = 130
 
@@ -265,11 +266,10 @@ def run(arguments: list[str]) -> None:
         _add_commands(arguments)
         app(args=arguments, prog_name="assistant", standalone_mode=True)
     except UserError as error:
-        if "--json" in arguments:
-            print_json({"error": {"message": error.message, "fix": error.fix}})
-        else:
-            print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        _failed(error, arguments)
+    except sqlite3.DatabaseError as error:
+        fix = "See what is wrong: assistant doctor. Save what can be read: assistant export."
+        _failed(StoreError(f"The store's ledger cannot be used ({error}).", fix), arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
@@ -289,6 +289,14 @@ def run(arguments: list[str]) -> None:
             raise
         _stopped(arguments)
         raise SystemExit(_INTERRUPTED) from None
+
+
+def _failed(error: UserError, arguments: list[str]) -> NoReturn:
+    if "--json" in arguments:
+        print_json({"error": {"message": error.message, "fix": error.fix}})
+    else:
+        print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(error.exit_code) from None
 
 
 def _interrupted(error: BaseException | None) -> bool:
