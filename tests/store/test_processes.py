@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,43 +106,3 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
         assert store.ledger.counts()["entries"] == 400
         assert "waiting" in {finding.part for finding in examine(store)}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """A Chroma server of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("chroma")),
-        "run",
-        "--path",
-        str(tmp_path / "server"),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "ANONYMIZED_TELEMETRY": "False"}
-    )
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
-
-
-def test_vectors_on_a_chroma_server(tmp_path: Path, papers: Path, server: str) -> None:
-    settings = StoreSettings(chroma_url=server)
-    with Store(tmp_path / "s", settings, create=True) as store:
-        ingest(store, [papers])
-        assert store.vectors.count() == COUNT and examine(store) == []
-        assert not (tmp_path / "s" / "chroma").exists()
-    reader = Assistant(tmp_path / "s", settings)
-    assert reader.search("On topic number 7")[0].entry.title == "On topic number 7"
-    reader.close()
