@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from store.doctor import examine
+from store.ingest import ingest
 from store.settings import StoreSettings
 from store.store import Store
 
@@ -26,11 +27,11 @@ _PAPERS = 3
 
 def write_here(folder: Path, number: str, seconds: str) -> None:
     """Ingest files until the time is up, noting titles and when they were committed (run in a process of its own)."""
-    from store.ingest import ingest
-
-    end, count = time.monotonic() + float(seconds), 0
+    while not (folder / "go").exists():
+        time.sleep(0.01)
     noted = (folder / f"written-{number}").open("a", encoding="utf-8", buffering=1)
     errors: list[str] = []
+    end, count = time.monotonic() + float(seconds), 0
     with Store(folder / "store", StoreSettings(lock_timeout=60), create=True) as store:
         while time.monotonic() < end:
             titles = [f"Writer {number} on subject {count + n} of its own" for n in range(_PAPERS)]
@@ -56,9 +57,11 @@ def read_here(folder: Path, number: str, seconds: str) -> None:
     """Search for what is noted until all of it was found (run in a process of its own)."""
     from assistant.core import Assistant
 
-    end = time.monotonic() + float(seconds) + 30
+    assistant = Assistant(folder / "store")
+    assistant.search("the first subject")
+    (folder / f"ready-{number}").touch()
+    end = time.monotonic() + float(seconds) + 60
     stop, errors, delays, seen = False, list[str](), list[float](), set[str]()
-    assistant: Assistant | None = None
     while time.monotonic() < end:
         stop = (folder / "stop").exists()
         noted = [
@@ -75,7 +78,6 @@ def read_here(folder: Path, number: str, seconds: str) -> None:
             continue
         for title, at in new:
             try:
-                assistant = assistant or Assistant(folder / "store")
                 found = [hit.entry.title for hit in assistant.search(title, 5)]
             except Exception as error:
                 errors.append(f"{title}: {type(error).__name__}: {error}")
@@ -104,8 +106,15 @@ def run(seconds: float, writers: int, readers: int) -> list[str]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
+        first = folder / "first.jsonl"
+        first.write_text(json.dumps({"title": "The first subject", "abstract": "It was here before the others."}) + "\n", encoding="utf-8")
+        with Store(folder / "store", create=True) as store:
+            ingest(store, [first])
         writing = [_start("write_here", folder, n, seconds) for n in range(writers)]
         reading = [_start("read_here", folder, n, seconds) for n in range(readers)]
+        while len(list(folder.glob("ready-*"))) < readers:
+            time.sleep(0.05)
+        (folder / "go").touch()
         codes = [process.wait() for process in writing]
         (folder / "stop").touch()
         codes += [process.wait() for process in reading]
@@ -119,7 +128,7 @@ def run(seconds: float, writers: int, readers: int) -> list[str]:
         with Store(folder / "store") as store:
             wrong += [f"{finding.part}: {finding.text}" for finding in examine(store)]
             held = store.ledger.counts()["entries"]
-        wrong += [f"the store holds {held} of {count}"] if held != count else []
+        wrong += [f"the store holds {held} of {count}"] if held != count + 1 else []
         print(
             f"{writers} writers, {readers} readers, {seconds:g} s: {count} entries written, each seen by every reader; seen after p50 "
             f"{statistics.median(delays):.2f} s, p95 {delays[int(0.95 * len(delays))]:.2f} s, at most {delays[-1]:.2f} s; {len(wrong)} errors"

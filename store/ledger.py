@@ -63,8 +63,10 @@ class Ledger(ChunkRows):
         self._path = path
         try:
             super().__init__(sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False))
-            self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            if create:
+                # Kept in the file. A reader must not ask for it: that needs the file for itself.
+                self._db.execute("PRAGMA journal_mode=WAL")
             if create and not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='meta'").fetchone():
                 with self.transaction():
                     schema.create(self._db)
@@ -76,6 +78,10 @@ class Ledger(ChunkRows):
                 raise StoreError(
                     f"{path.parent}: the store cannot be opened ({error}).",
                     "Reading needs permission to write too: check the folder's owner.",
+                ) from None
+            if "no such table" in str(error):
+                raise StoreError(
+                    f"{path.parent}: no store here yet; it is empty or being made.", "Make one with: assistant ingest FILE"
                 ) from None
             if "disk is full" in str(error):
                 raise StoreError(

@@ -56,9 +56,14 @@ class Store:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"{path}: the store cannot be made ({error.strerror}).", "Choose another folder: --store DIR") from None
-        # Two that make a store at once must not both lay its tables.
-        with self.writing() if create and not (path / LEDGER).exists() else contextlib.nullcontext():
-            self.ledger = Ledger(path / LEDGER, create=create)
+        try:
+            self.ledger = Ledger(path / LEDGER)
+        except StoreError:
+            if not create:
+                raise
+            # Two that make a store at once must not both lay its tables.
+            with self.writing():
+                self.ledger = Ledger(path / LEDGER, create=True)
         if self.ledger.format < FORMAT:
             with self.writing():
                 if backup := self.ledger.migrate():
