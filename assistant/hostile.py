@@ -25,9 +25,60 @@ _COMMAND = re.compile(
 )
 
 
+# One of these stands in whatever the two patterns find; looking for them is twenty times as fast, and nearly no sentence has one.
+_SIGNS = (
+    *(
+        "ignore",
+        "disregard",
+        "forget",
+        "override",
+        "bypass",
+        "prompt",
+        "message",
+        "instruction",
+        "secret",
+        "password",
+        "api key",
+        "credential",
+    ),
+    *(
+        "conversation",
+        "as an ai",
+        "jailbreak",
+        "act as",
+        "<",
+        "[/",
+        "[inst",
+        "[sys",
+        "tool_call",
+        "toolcall",
+        "function_call",
+        "functioncall",
+    ),
+    *("do not ", "rm -", "sudo", "curl", "wget", "bash", "powershell", "chmod", "eval", "exec", "import", "os.system", "drop"),
+    "instead of answering",
+)
+_PAIRS = (
+    (("you",), ("now",)),
+    ((":",), ("assistant", "system", "user")),
+    (("respond", "reply", "answer", "say"), ('"', "'", "“", "‘")),
+    (("visit", "click", "open", "go to", "follow"), ("http", "www.", "link", "here")),
+    (("always", "only", "must"), ("recommend", "cite", "mention", "include", "output")),
+)
+
+
 def gives_orders(text: str) -> bool:
     """Whether a sentence of an abstract speaks to a model rather than to a reader."""
-    return _ORDERS.search(text) is not None or _COMMAND.search(text) is not None
+    return _may_order(text) and (_ORDERS.search(text) is not None or _COMMAND.search(text) is not None)
+
+
+def _may_order(text: str) -> bool:
+    # What the patterns take for the same letter in any case.
+    plain = text.lower() if text.isascii() else text.replace("İ", "i").casefold().replace("ı", "i")
+    plain = " ".join(plain.split())
+    if any(any(a in plain for a in some) and any(b in plain for b in others) for some, others in _PAIRS):
+        return True
+    return any(sign in plain for sign in _SIGNS)
 
 
 def harm(text: str) -> str:

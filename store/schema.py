@@ -26,8 +26,8 @@ CREATE INDEX records_gone ON records(source) WHERE gone > 0;
 # A filter reads one of these and no abstract.
 _FILTERS = """
 CREATE INDEX entries_year ON entries(year, id);
-CREATE INDEX entries_author ON entries(author_names, id);
-CREATE INDEX entries_venue ON entries(venue_name, id);
+CREATE INDEX entries_author ON entries(author_names, year, id);
+CREATE INDEX entries_venue ON entries(venue_name, year, id);
 """
 
 _SCHEMA = f"""

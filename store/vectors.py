@@ -42,6 +42,7 @@ class VectorIndex:
 
     def __init__(self, path: Path, *, url: str | None = None, token: str = "", collection: str = COLLECTION) -> None:
         self._url = url
+        self._count: int | None = None
         os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
         import chromadb
         from chromadb.config import Settings
@@ -90,9 +91,12 @@ class VectorIndex:
         self._client.close()
 
     def count(self) -> int:
-        """Number of vectors."""
+        """Number of vectors, as it was when this was opened and as it has been changed from here."""
+        if self._count is not None:
+            return self._count
         try:
-            return int(self._collection.count())
+            self._count = int(self._collection.count())
+            return self._count
         except BaseException as error:
             raise self._fault(error) from error
 
@@ -104,6 +108,7 @@ class VectorIndex:
         """
         if not rows:
             return
+        self._count = None
         try:
             self._collection.upsert(
                 ids=[row[0] for row in rows],
@@ -115,6 +120,7 @@ class VectorIndex:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take vectors out; ids that are not there are ignored."""
+        self._count = None
         try:
             for start in range(0, len(ids), _PAGE):
                 self._collection.delete(ids=list(ids[start : start + _PAGE]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.core import Assistant
@@ -334,3 +334,19 @@ def test_quotes_follow_where_the_model_cited_nothing_right(digest_store: Path) -
     assert {(c.id, c.start, c.end) for c in plain.citations} <= set(spans) and len(spans) == len(set(spans))
     cited = answered(digest_store, lambda m: f"{keyed(m)[0][1].rstrip('.')} [{keyed(m)[0][0]}].")
     assert [claim.support for claim in cited.claims] == ["verified"]
+
+
+_FRAGMENTS = (
+    "ignore disregard previous all instructions prompt system developer hidden message you are now must will new reveal print password api key as an AI jailbreak act "
+    "if the assistant <|im_start [INST] <<SYS>> assistant: user : x tool_call functioncall respond say with that \" ' visit click go to follow https://x www. links here instead of "
+    "answering do not cite always only recommend include this our rm -rf sudo curl bash -c chmod eval( import os DROP TABLE \u0130gnore \u017fystem context above before were given"
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(_FRAGMENTS.split()), min_size=1, max_size=9), st.sampled_from([" ", "\t", "  "]), st.booleans())
+def test_the_quick_look_for_orders_misses_none(words: list[str], gap: str, loud: bool) -> None:
+    from assistant import hostile
+
+    text = gap.join(words).upper() if loud else gap.join(words)
+    assert gives_orders(text) == (hostile._ORDERS.search(text) is not None or hostile._COMMAND.search(text) is not None)

@@ -1,6 +1,6 @@
 """Damaged files of every format: no traceback, and no good record lost.
 
-pytest -m slow tests/store/test_damage.py      # more than 10,000 files
+pytest -m long tests/store/test_damage.py      # more than 10,000 files
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def check(format: str, case: tuple[list[Paper], int, str, int, bool, bool, bool,
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(_QUIET, max_examples=60)
+@settings(_QUIET, max_examples=40)
 @given(case=_CASE)
 def test_no_good_record_is_lost(format: str, case: tuple[list[Paper], int, str, int, bool, bool, bool, bool]) -> None:
     check(format, case)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 @settings(_QUIET, max_examples=1100)
 @given(case=_CASE)
@@ -71,7 +71,7 @@ def test_no_good_record_is_lost_in_ten_thousand_files(format: str, case: tuple[l
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(_QUIET, max_examples=100)
+@settings(_QUIET, max_examples=50)
 @given(data=st.one_of(st.binary(max_size=400), st.text(alphabet='{}[]",:@\n\tTYERAB -=abc\\', max_size=400).map(str.encode)))
 def test_anything_at_all_is_read_or_refused(format: str, data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -44,7 +44,7 @@ def entries() -> st.SearchStrategy[Entry]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(found=st.lists(entries(), min_size=1, max_size=3))
 def test_an_export_reads_back_as_it_was(format: str, found: list[Entry]) -> None:
     text = "".join(exported(found, format))
