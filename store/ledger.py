@@ -197,7 +197,8 @@ class Ledger(ChunkRows):
     def displace(self, source: int, ordinal: int) -> None:
         """Note that a place of a file holds another record now, or none."""
         self._db.execute(
-            "UPDATE records SET gone = 1 + (SELECT max(gone) FROM records WHERE source=?1) WHERE source=?1 AND ordinal=?2 AND gone=0",
+            "UPDATE records SET gone = 1 + (SELECT coalesce(max(gone), 0) FROM records WHERE source=?1 AND gone>0) "
+            "WHERE source=?1 AND ordinal=?2 AND gone=0",
             (source, ordinal),
         )
 
