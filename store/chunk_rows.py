@@ -50,12 +50,16 @@ class ChunkRows:
         self._db = db
         self._table = table
         self._staged = table != "chunks"
-        self._uncut = f"id NOT IN (SELECT entry FROM {table})" if self._staged else "chunked=0"
+        self._uncut = f"NOT EXISTS (SELECT 1 FROM {table} c WHERE c.entry=entries.id)" if self._staged else "chunked=0"
+        # Rows before this one have been looked at; nothing writes entries while chunks are made beside those in use.
+        self._reached = 0
 
     def entries_to_chunk(self, limit: int) -> list[Entry]:
         """Entries that are not cut into chunks yet."""
-        rows = self._db.execute(f"SELECT id, title, abstract FROM entries WHERE {self._uncut} ORDER BY rowid LIMIT ?", (limit,))
-        return [Entry(*row) for row in rows]
+        query = f"SELECT rowid, id, title, abstract FROM entries WHERE rowid>? AND {self._uncut} ORDER BY rowid LIMIT ?"
+        rows = self._db.execute(query, (self._reached if self._staged else -1, limit)).fetchall()
+        self._reached = rows[-1][0] if rows else self._reached
+        return [Entry(*row[1:]) for row in rows]
 
     def put_chunks(self, entry: str, chunks: Sequence[Chunk]) -> None:
         """Replace an entry's chunks; the new ones wait to be embedded."""
