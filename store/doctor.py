@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.embed import load_embedder
 from store.errors import EmbedderError, StoreError, UserError
+from store.estimate import Estimate, estimate
 from store.indexing import Progress, index_pending
 from store.reembed import reembed
 from store.settings import BUILTIN_EMBEDDER
@@ -49,11 +51,19 @@ def ensure_whole(store: Store, progress: Progress | None = None) -> None:
         repair(store, examine(store), progress)
 
 
-def repair(store: Store, findings: list[Finding], progress: Progress | None = None) -> None:
+def repair(
+    store: Store, findings: list[Finding], progress: Progress | None = None, approve: Callable[[Estimate], bool] | None = None
+) -> None:
     """Rebuild the indexes that findings name from the ledger, and finish what waits.
 
     Vectors come from the ledger; nothing is embedded again unless the store was made with another embedder than the
     settings name, and then the old vectors are used until the new ones are whole.
+
+    Args:
+        store: which.
+        findings: what :func:`examine` found.
+        progress: as in :func:`store.ingest.ingest`.
+        approve: told the cost before texts are sent to an embedder elsewhere; without it nothing is sent.
 
     Raises:
         StoreError: the ledger itself is damaged; nothing is changed.
@@ -65,13 +75,17 @@ def repair(store: Store, findings: list[Finding], progress: Progress | None = No
             "Save what can be read (assistant export), then ingest that and the files into a new store.",
         )
     if "embedder" in parts:
-        reembed(store, load_embedder(store.settings), progress)
+        embedder = load_embedder(store.settings)
+        if not embedder.place or approve is not None:
+            reembed(store, embedder, progress, approve if embedder.place else None)
         parts = {finding.part for finding in examine(store)}
     with store.writing():
         for part in ("vector", "lexical"):
             if part in parts:
                 store.reset_index(part)
-        index_pending(store, progress)
+        waiting = store.ledger.count_to_embed()
+        send = bool(waiting and approve and store.embedder.place) and approve(estimate(store, store.embedder, waiting))  # type: ignore[misc]
+        index_pending(store, progress, send=send)
 
 
 def _other_embedder(store: Store) -> str | None:

@@ -34,6 +34,10 @@ class StoreBusyError(StoreError):
     """Another process is writing to the store. Trying again later may work."""
 
 
+class IndexDamagedError(StoreError):
+    """An index that cannot be read or written as it is. The ledger has all that it held."""
+
+
 class EmbedderError(UserError):
     """An embedder that cannot be loaded, or is not the one the store was made with."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from store.chunk import chunk_entry
+from store.errors import IndexDamagedError
 from store.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -13,10 +14,15 @@ _LEXICAL_BATCH = 20_000
 _VECTOR_BATCH = 2000
 
 
-def index_pending(store: Store, progress: Progress | None = None) -> int:
+def index_pending(store: Store, progress: Progress | None = None, *, send: bool = False) -> int:
     """Embed and index whatever the ledger holds and the indexes do not. Call inside ``store.writing()``.
 
     The lexical index comes first: it is quick, and a question can be answered from it while the rest is embedded.
+
+    Args:
+        store: where.
+        progress: as in :func:`store.ingest.ingest`.
+        send: whether texts may be sent to an embedder elsewhere; if not, they wait.
 
     Returns:
         The number of chunks embedded.
@@ -24,6 +30,8 @@ def index_pending(store: Store, progress: Progress | None = None) -> int:
     index_lexical(store)
     ledger = store.ledger
     total = ledger.count_to_embed()
+    if total and store.embedder.place and not send:
+        total = 0
     done = 0
     while total:
         _chunk_some(store)
@@ -42,13 +50,26 @@ def index_pending(store: Store, progress: Progress | None = None) -> int:
                 ledger.set_meta("embedder", embedder.name)
             for chunk, result in zip(chunks, vectors, strict=True):
                 ledger.put_vectors(chunk.id, result.vector, result.rows)
-        _index_vectors(store)
-    _index_vectors(store)
+        _healed(store, "vector", _fill_vectors)
+    _healed(store, "vector", _fill_vectors)
     return done
 
 
 def index_lexical(store: Store) -> None:
     """Bring the lexical index up to the ledger. Call inside ``store.writing()``."""
+    _healed(store, "lexical", _fill_lexical)
+
+
+def _healed(store: Store, kind: str, fill: Callable[[Store], None]) -> None:
+    """Fill an index; one that a kill left so that it takes nothing more is made anew from the ledger."""
+    try:
+        fill(store)
+    except IndexDamagedError:
+        store.reset_index(kind)
+        fill(store)
+
+
+def _fill_lexical(store: Store) -> None:
     ledger = store.ledger
     removed = ledger.removals("entry")
     while (texts := ledger.entries_to_index(_LEXICAL_BATCH)) or removed:
@@ -72,7 +93,7 @@ def _chunk_some(store: Store) -> None:
                 ledger.put_chunks(id, chunks)
 
 
-def _index_vectors(store: Store) -> None:
+def _fill_vectors(store: Store) -> None:
     ledger = store.ledger
     removed = ledger.removals("chunk")
     if removed:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from store.errors import InputFileError, NotFoundError, UserError
 from store.estimate import Estimate, estimate
-from store.ids import identity_keys, make_id
+from store.ids import identity_keys, make_id, normalise
 from store.indexing import Progress, index_lexical, index_pending
-from store.ledger import RecordRow, SourceRow, record_body
+from store.ledger import RecordRow, SourceRow, keys_of, record_body
 from store.parse import Parsed, Reading, open_source
 from store.parse.reader import file_hash
 from store.rejects import RejectsFile
@@ -33,6 +33,7 @@ _PARSING = 1
 _COMMIT = 1000
 _LEXICAL = 20_000
 _SAME_ABSTRACT = 0.7
+_SAME_PAPER = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def ingest(
                         errors.append(error)
                         continue
                     rejected += reader.rejected
-                    files.append(replace(report, rejects=str(kept.close()) if kept.written else None))
+                    files.append(replace(report, rejects=_shown(kept.close())))
                 totals = store.ledger.counts()
                 counts = tally.counts()
                 cost = _cost(store)
@@ -120,10 +121,7 @@ def ingest(
         except _DryRun:
             pass
         else:
-            if cost is None or approve is None or approve(cost):
-                index_pending(store, progress)
-            else:
-                index_lexical(store)
+            index_pending(store, progress, send=cost is None or approve is None or approve(cost))
     return IngestReport(
         files=tuple(files),
         provenances=totals["provenances"],
@@ -137,6 +135,10 @@ def ingest(
         seconds=time.perf_counter() - began,
         estimate=cost,
     )
+
+
+def _shown(path: Path | None) -> str | None:
+    return str(path) if path else None
 
 
 def _cost(store: Store) -> Estimate | None:
@@ -179,6 +181,7 @@ def forget(store: Store, name: str) -> tuple[str, int, int]:
                 records = ledger.drop_records(entry=held[0])
                 what = f"the entry {held[0]}"
             for entry in held:
+                ledger.rekey(entry)
                 _refresh(store, entry, tally)
         index_pending(store)
     return what, records, tally.counts().removed
@@ -276,17 +279,62 @@ class _File:
                 ledger.move_record(source, ordinal, record.line)
             self._tally.mark(row.entry, "seen")
             return
-        keys = identity_keys(record)
-        entry = next((found for key in keys if (found := ledger.find_key(key))), None) or _edited_untitled(record, row)
+        corrected = row is not None and not set(keys_of(row.body)).isdisjoint(identity_keys(record))
+        entry = self._entry_of(record, row, corrected=corrected)
         if entry is None:
             entry = self._new_id(record)
             self._tally.mark(entry, "added")
-        if row and row.entry != entry:
+        # A corrected record takes the place of what it was; another paper's stays until it is pruned.
+        if row and row.entry != entry and not corrected:
             ledger.displace(source, ordinal)
         ledger.put_record(source, ordinal, entry, record)
-        ledger.add_keys(entry, (*keys, *(f"alias:{alias}" for alias in record.aliases)))
+        if row:
+            ledger.rekey(row.entry)
+            if row.entry != entry:
+                _refresh(self._store, row.entry, self._tally)
+        ledger.add_keys(entry, (*identity_keys(record), *(f"alias:{alias}" for alias in record.aliases)))
         self._tally.mark(entry, "seen")
         _refresh(self._store, entry, self._tally)
+
+    def _entry_of(self, record: Record, row: RecordRow | None, *, corrected: bool) -> str | None:
+        """The entry a record belongs to; entries that it shows to be one paper become one. None for a paper that is new."""
+        ledger = self._ledger
+        if record.id and ledger.get(record.id):
+            return record.id
+        keys = identity_keys(record)
+        found: list[str] = []
+        for key in keys:
+            entry = ledger.find_key(key)
+            if entry and entry not in found and not (key.startswith("title:") and self._differs(record, entry)):
+                found.append(entry)
+        if row and corrected:
+            others = ledger.keys_beside(row.entry, self._source, row.ordinal)
+            if row.entry in found and others and others.isdisjoint(keys):
+                # What bound it to that entry was its own mistake.
+                found.remove(row.entry)
+            elif not found and not others:
+                found = [row.entry]
+        if record.id:
+            # What we wrote says which records are one paper; it joins only what other files brought.
+            found = [entry for entry in found if not ledger.only_from(entry, self._source)]
+        if not found:
+            return _edited_untitled(record, row)
+        main = ledger.oldest(found)
+        for other in found:
+            if other != main:
+                ledger.join_entries(main, other)
+                self._tally.mark(other, "removed")
+        return main
+
+    def _differs(self, record: Record, id: str) -> bool:
+        """Whether a paper of the same title is another one: each has a DOI or arXiv id of its own, and their abstracts are not alike."""
+        held = self._ledger.get(id)
+        if held is None or not (
+            (record.doi and held.doi and record.doi != held.doi) or (record.arxiv and held.arxiv and record.arxiv != held.arxiv)
+        ):
+            return False
+        ours, theirs = set(normalise(record.abstract).split()), set(normalise(held.abstract).split())
+        return len(ours & theirs) < _SAME_PAPER * len(ours | theirs)
 
     def _new_id(self, record: Record) -> str:
         if record.id and not self._ledger.get(record.id) and not self._ledger.find_key(f"alias:{record.id}"):
@@ -302,12 +350,14 @@ class _File:
         ledger = self._ledger
         ledger.displace_after(source, count)
         for entry in ledger.settle_moved(source):
+            ledger.rekey(entry)
             _refresh(self._store, entry, self._tally)
         gone = ledger.gone(source)
         # What was rejected may be what is missing.
         if gone and self._prune and not self.rejected:
             ledger.drop_gone(source)
             for entry in gone:
+                ledger.rekey(entry)
                 _refresh(self._store, entry, self._tally)
             gone = []
         ledger.put_source(str(self._path.resolve()), self._path.name, "" if self.rejected else digest, source)
@@ -322,11 +372,11 @@ def fingerprint(path: Path, reading: Reading | None = None) -> str:
 
 
 def _known_source(store: Store, path: Path, digest: str) -> SourceRow | None:
-    """The file as read before: at this path, or under this name with the same bytes or from a place it has left."""
+    """The file as read before: at this path, or under this name with the same bytes."""
     sources = store.ledger.sources()
     here = str(path.resolve())
     same = [s for s in sources if s.path == here]
-    moved = [s for s in sources if s.name == path.name and (s.sha256 == digest or not Path(s.path).exists())]
+    moved = [s for s in sources if s.name == path.name and s.sha256 == digest]
     return next(iter(same + moved), None)
 
 

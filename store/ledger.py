@@ -19,6 +19,7 @@ from typing import Any
 from store import schema
 from store.chunk_rows import ChunkRows, select
 from store.errors import NotFoundError, StoreError
+from store.ids import identity_keys
 from store.types import Entry, Filtered, Filters, Provenance, Record
 
 STAGED = "next_chunks"
@@ -235,6 +236,39 @@ class Ledger(ChunkRows):
     def reread(self, entry: str) -> None:
         """Let the files of an entry be read anew even where they have not changed."""
         self._db.execute("UPDATE sources SET sha256='' WHERE id IN (SELECT source FROM records WHERE entry=?)", (entry,))
+
+    # Which records are one paper
+
+    def keys_beside(self, entry: str, source: int | None, ordinal: int) -> set[str]:
+        """Identity keys of an entry's records but for one."""
+        rows = self._db.execute(
+            "SELECT body FROM records WHERE entry=? AND NOT (source=? AND ordinal=? AND gone=0)", (entry, source, ordinal)
+        )
+        return {key for row in rows for key in keys_of(row[0])}
+
+    def only_from(self, entry: str, source: int | None) -> bool:
+        """Whether one file alone brought an entry."""
+        return not self._db.execute("SELECT 1 FROM records WHERE entry=? AND source IS NOT ? LIMIT 1", (entry, source)).fetchone()
+
+    def oldest(self, entries: Sequence[str]) -> str:
+        """The entry that came first."""
+        marks = ",".join("?" * len(entries))
+        row = self._db.execute(f"SELECT id FROM entries WHERE id IN ({marks}) ORDER BY rowid LIMIT 1", tuple(entries)).fetchone()
+        return str(row[0])
+
+    def join_entries(self, main: str, other: str) -> None:
+        """Give an entry's records and keys to another; its id stays as an alias."""
+        self._db.execute("UPDATE records SET entry=? WHERE entry=?", (main, other))
+        self._db.execute("UPDATE keys SET entry=? WHERE entry=?", (main, other))
+        self.add_keys(main, [f"alias:{other}"])
+        self.drop_entry(other)
+
+    def rekey(self, entry: str) -> None:
+        """Let an entry be found under what its records say now; aliases stay."""
+        rows = self._db.execute("SELECT body FROM records WHERE entry=?", (entry,)).fetchall()
+        self._db.execute("DELETE FROM keys WHERE entry=? AND key NOT LIKE 'alias:%'", (entry,))
+        for row in rows:
+            self.add_keys(entry, keys_of(row[0]))
 
     # Entries
 
@@ -523,6 +557,12 @@ def _whole(abstracts: Sequence[str]) -> str:
         if len(other) > len(text) and other.startswith(text):
             text = other
     return text
+
+
+def keys_of(body: str) -> tuple[str, ...]:
+    """Identity keys of a record as it is stored."""
+    held = json.loads(body)
+    return identity_keys(Record(0, held.get("title"), held["abstract"], doi=held.get("doi"), arxiv=held.get("arxiv")))
 
 
 def record_body(record: Record) -> str:

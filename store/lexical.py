@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from store.errors import StoreError
+from store.errors import IndexDamagedError, StoreError
 
 # Part of the index folder's name: an index made by another analysis is not read.
 ANALYSIS = 2
@@ -209,4 +209,4 @@ def _fault(error: BaseException) -> StoreError:
         return StoreError(
             f"The lexical index cannot be written ({text}).", "Free some space or mend the disk, then run the same again; nothing is lost."
         )
-    return StoreError(f"The lexical index cannot be read ({text}).", "Rebuild it from the ledger: assistant doctor --repair")
+    return IndexDamagedError(f"The lexical index cannot be used ({text}).", "Rebuild it from the ledger: assistant doctor --repair")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +13,7 @@ from store.types import Reject
 
 
 class RejectsFile:
-    """The rejects of one file. Nothing is made until there is one.
+    """The rejects of one file. Nothing is made until there is one, and no file that is there is written over.
 
     Args:
         folder: where to; None to keep nothing.
@@ -21,13 +22,9 @@ class RejectsFile:
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self._path = folder / name.removesuffix(".gz") if folder else None
+        self._part = self._path.with_name(f".{self._path.name}.part") if self._path else None
         self._file: IO[bytes] | None = None
         self._head = ""
-
-    @property
-    def written(self) -> bool:
-        """Whether anything was rejected."""
-        return self._file is not None
 
     def write(self, reject: Reject) -> None:
         """Add a reject.
@@ -35,12 +32,12 @@ class RejectsFile:
         Raises:
             StoreError: the folder cannot be written.
         """
-        if self._path is None or not reject.raw:
+        if self._part is None or not reject.raw:
             return
         try:
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("wb")
+                self._part.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._part.open("wb")
             if reject.head and reject.head != self._head:
                 new = reject.head.removeprefix(self._head)
                 self._file.write(raw_bytes(new.rstrip("\n")) + b"\n")
@@ -49,18 +46,32 @@ class RejectsFile:
             if "\n" in reject.raw:
                 self._file.write(b"\n")
         except OSError as error:
-            raise StoreError(f"{self._path}: rejects cannot be written ({error.strerror}).", "Name another folder: --rejects DIR") from None
+            raise StoreError(
+                f"{self._part.parent}: rejects cannot be written ({error.strerror}).", "Name another folder: --rejects DIR"
+            ) from None
 
     def close(self) -> Path | None:
-        """Finish the file; its path, or None where nothing was rejected."""
-        if self._file is None:
+        """Finish the file.
+
+        Returns:
+            Its path, which has a number where another file has the name: one that is being corrected, or of another
+            folder. None where nothing was rejected.
+        """
+        if self._file is None or self._path is None or self._part is None:
             return None
         self._file.close()
-        return self._path
+        target, number = self._path, 1
+        while target.exists():
+            if filecmp.cmp(target, self._part, shallow=False):
+                break
+            number += 1
+            target = self._path.with_name(f"{self._path.stem}-{number}{self._path.suffix}")
+        self._part.replace(target)
+        return target
 
     def discard(self) -> None:
-        """Take the file back, as that which it comes from could not be read."""
-        if self._file is not None and self._path is not None:
+        """Leave nothing, as that which it comes from could not be read."""
+        if self._file is not None and self._part is not None:
             self._file.close()
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self._part.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -227,8 +228,12 @@ class Store:
 
     def new_place(self) -> tuple[Path, str]:
         """Folder and collection for a vector index that is to take the place of the present one."""
-        number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob("chroma*") if p.is_dir()), default=0)
-        return self.path / f"chroma.{number}", _collection_name() if self.settings.chroma_url else COLLECTION
+        return self.path / f"chroma.{self._number('chroma')}", _collection_name() if self.settings.chroma_url else COLLECTION
+
+    def _number(self, base: str) -> int:
+        """One more than any folder of this name has; other folders are the user's own."""
+        found = (re.fullmatch(rf"{base}(?:\.(\d+))?", path.name) for path in self.path.iterdir())
+        return 1 + max((int(one[1] or 0) for one in found if one), default=0)
 
     def move_vectors(self, folder: Path, collection: str) -> None:
         """Say that the vector index is in a new place. Call inside a transaction."""
@@ -250,8 +255,7 @@ class Store:
                 self.ledger.unmark("chunk")
             else:
                 base = f"tantivy{ANALYSIS}"
-                number = 1 + max((int(p.name.partition(".")[2] or 0) for p in self.path.glob(f"{base}*") if p.is_dir()), default=0)
-                self.ledger.set_meta("lexical_folder", f"{base}.{number}")
+                self.ledger.set_meta("lexical_folder", f"{base}.{self._number(base)}")
                 self.ledger.unmark("entry")
             self.ledger.bump_generation()
         self.drop_indexes()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from store.errors import SettingsError, StoreError
+from store.errors import IndexDamagedError, SettingsError, StoreError
 
 Vector = npt.NDArray[np.float32]
 COLLECTION = "chunks"
@@ -84,7 +84,7 @@ class VectorIndex:
                 f"The vector index cannot be written ({text}).",
                 "Free some space or mend the disk, then run the same again; nothing is lost.",
             )
-        return StoreError(f"The vector index cannot be read ({text}).", "Rebuild it from the ledger: assistant doctor --repair")
+        return IndexDamagedError(f"The vector index cannot be used ({text}).", "Rebuild it from the ledger: assistant doctor --repair")
 
     def close(self) -> None:
         """Release the index, so that a later open reads what is on disk then."""

@@ -258,6 +258,7 @@ def doctor(
     store: StoreOption = None,
     fix: Annotated[bool, typer.Option("--repair", help="Rebuild what is wrong.")] = False,
     as_json: JsonOption = False,
+    yes: YesOption = False,
     wait: WaitOption = None,
 ) -> None:
     """Compare the ledger with both indexes, query them, and say what is wrong."""
@@ -269,7 +270,7 @@ def doctor(
         if findings and fix:
             for finding in findings if not as_json else ():
                 print(f"{finding.part}: {finding.text}")
-            repair(opened, findings, bar())
+            repair(opened, findings, bar(), lambda cost: _approved(cost, yes))
             findings = examine(opened)
     if as_json:
         print_json({"schema": 1, "found": [dataclasses.asdict(f) for f in first], "left": [dataclasses.asdict(f) for f in findings]})

@@ -32,14 +32,15 @@ class LlamaIndexEmbedder:
         name: what the store records.
         place: where texts go; empty where they stay here.
         price: dollars a million tokens.
-        secret: a key, which no message must show.
+        secrets: keys, which no message must show.
     """
 
     limit = 510
 
-    def __init__(self, model: Any, name: str, *, place: str = "", price: float | None = None, secret: str = "") -> None:
+    def __init__(self, model: Any, name: str, *, place: str = "", price: float | None = None, secrets: Sequence[str] = ()) -> None:
         self._model = model
-        self.name, self.place, self.price, self._secret = name, place, price, secret
+        self.name, self.place, self.price = name, place, price
+        self._secrets = [secret for secret in secrets if secret]
 
     def count(self, text: str) -> int:
         """Number of cl100k tokens, by tiktoken."""
@@ -83,8 +84,8 @@ class LlamaIndexEmbedder:
 
     def _explained(self, error: Exception) -> EmbedderError:
         what = re.sub(r"\s+", " ", str(error))[:300] or type(error).__name__
-        if self._secret:
-            what = what.replace(self._secret, "***")
+        for secret in self._secrets:
+            what = what.replace(secret, "***")
         where = f" at {self.place}" if self.place else ""
         status = getattr(error, "status_code", None)
         fix = (
@@ -111,7 +112,9 @@ def openai_compatible(model: str, url: str, key: str, options: Mapping[str, Any]
     embedding = OpenAIEmbedding(model_name=model, api_base=url, api_key=key or "none", **arguments)
     if price is None and url.startswith("https://api.openai.com/"):
         price = _PRICES.get(model)
-    return LlamaIndexEmbedder(embedding, model, place=url, price=price, secret=key)
+    return LlamaIndexEmbedder(
+        embedding, model, place=without_password(url), price=price, secrets=[key, *_secrets(options), *_passwords(url)]
+    )
 
 
 def by_path(path: str, options: Mapping[str, Any], price: float | None) -> LlamaIndexEmbedder:
@@ -129,8 +132,32 @@ def by_path(path: str, options: Mapping[str, Any], price: float | None) -> Llama
     try:
         model: Any = getattr(importlib.import_module(module), attribute)(**options)
     except Exception as error:
-        raise EmbedderError(f"{path}: the embedding cannot be loaded ({error}).", "Install its package and check its options.") from error
-    return LlamaIndexEmbedder(model, f"{path}:{getattr(model, 'model_name', '')}", price=price)
+        what = str(error)
+        for secret in _secrets(options):
+            what = what.replace(secret, "***")
+        raise EmbedderError(f"{path}: the embedding cannot be loaded ({what}).", "Install its package and check its options.") from error
+    # Whether such a class sends texts anywhere cannot be known; only LlamaIndex's own mock surely does not.
+    place = "" if module.startswith("llama_index.core") else f"wherever {path} sends them"
+    return LlamaIndexEmbedder(model, f"{path}:{getattr(model, 'model_name', '')}", place=place, price=price, secrets=_secrets(options))
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"(?<=//)[^/@]*@", "", url)
+
+
+def _passwords(url: str) -> list[str]:
+    found = re.search(r"//[^/@:]*:?([^/@]*)@", url)
+    return [found[1]] if found and found[1] else []
+
+
+def _secrets(options: Mapping[str, Any]) -> list[str]:
+    """Values of options that a message must not show."""
+    return [
+        value
+        for name, value in options.items()
+        if isinstance(value, str) and len(value) > 3 and re.search(r"key|token|secret|password", name, re.IGNORECASE)
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -120,15 +120,16 @@ def _unquoted(value: str) -> str:
 
 
 def _record(line: int, entry: tuple[str, dict[str, str]], names: FieldMap) -> Any:
-    key, fields = entry
+    key, fields = entry[0], {name.lower(): value for name, value in reversed(entry[1].items())}
     if PLAIN_MARK in fields:
         return record_of(line, _exported(fields), names)
     data: dict[str, Any] = {name: unwrap(value) for name, value in fields.items()}
     if "author" in data:
-        data["author"] = [turned(name) for name in split_outside(data["author"], r"\s+and\s+")]
+        names_of = split_outside(data["author"], r"\s+and\s+")
+        data["author"] = [turned(name) for name in names_of if name.strip().lower() != "others"]
     for name in ("url", "doi", "eprint"):
         if name in data:
-            data[name] = re.sub(r"\\([_%&#])", r"\1", data[name]).strip("{}")
+            data[name] = re.sub(r"[{}]", "", re.sub(r"\\([_%&#])", r"\1", data[name]))
     if "url" in data and (found := re.search(r"https?://[^\s{}]+", data["url"])):
         data["url"] = found[0]
     return record_of(line, {"citekey": key, **data}, names, readable=plain_latex)

@@ -5,9 +5,10 @@ Read item by item, so that memory does not grow with the file; a damaged item is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ _AHEAD = 1 << 20
 _FURTHER = 16 << 20
 _TRIES = 5000
 _SHOWN = 100_000
+_DEEP = 3
 _SKIP = re.compile(r"[\s,\]\[}]*")
 _WRAPPED = re.compile(rf'"(?:{"|".join(WRAPPERS)})"\s*:\s*\[')
 _OBJECT = re.compile(r'\{\s*"')
@@ -31,10 +33,13 @@ class JsonParser:
 
     Args:
         names: which field is which.
+        name: ``json``, or the format that every record is known to have.
+        shape: ``arxiv`` or ``openalex`` where every record is known to be one.
     """
 
     names: FieldMap = AS_NAMED
     name: str = "json"
+    shape: str = ""
 
     def sniff(self, head: str, ending: str) -> bool:
         """Whether a file begins as an array of objects or as an object."""
@@ -48,7 +53,8 @@ class JsonParser:
                 if garbage := text.skip_value():
                     yield refuse(file, at, "not valid JSON", garbage)
                 continue
-            if text.opens_wrapper():
+            inside, text.named = text.named, False
+            if text.opens_wrapper(self._is_record):
                 continue
             value, error = text.decode()
             if error or not isinstance(value, dict):
@@ -56,7 +62,7 @@ class JsonParser:
                 yield refuse(file, line, error or "a JSON object was expected", raw)
                 continue
             raw = text.take()
-            yield from self._records(file, at, value, raw, inside=text.named)
+            yield from self._records(file, at, value, raw, inside=inside)
 
     def _records(self, file: str, line: int, value: dict[str, Any], raw: str, *, inside: bool) -> Iterator[Parsed]:
         if not self.names.values(value, "abstract") and value and all(isinstance(one, dict) for one in value.values()):
@@ -65,7 +71,7 @@ class JsonParser:
                 yield from self._records(file, line, {"key": key, **one}, json.dumps(one, ensure_ascii=False), inside=inside)
             return
         try:
-            yield settle(file, record_of(line, value, self.names), raw)
+            yield settle(file, record_of(line, value, self.names, shape=self.shape), raw)
         except Unusable as error:
             if not inside:
                 yield refuse(file, line, str(error), raw)
@@ -103,8 +109,11 @@ class _Text:
             if not self._more():
                 return None
 
-    def opens_wrapper(self) -> bool:
-        """Whether the object here holds an array of records; goes into it if so."""
+    def opens_wrapper(self, is_record: Callable[[Any], bool]) -> bool:
+        """Whether the object here is no record itself but holds an array of them; goes into it if so."""
+        with contextlib.suppress(ValueError, RecursionError):
+            if is_record(_DECODER.raw_decode(self._text, self._at)[0]):
+                return False
         depth = 0
         for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', self._text[self._at : self._at + 8000]):
             if found[0] in "[{":
@@ -113,7 +122,7 @@ class _Text:
                 depth -= 1
                 if not depth:
                     return False
-            elif depth == 1 and (inside := _WRAPPED.match(self._text, self._at + found.start())):
+            elif depth <= _DEEP and (inside := _WRAPPED.match(self._text, self._at + found.start())):
                 # An array of texts is a field of a record, one of objects holds records.
                 after = re.compile(r"\s*").match(self._text, inside.end()).end()  # type: ignore[union-attr]
                 if self._text[after : after + 1] in ("{", "]", ""):
@@ -156,7 +165,7 @@ class _Text:
         self._advance(end)
         return garbage
 
-    def resync(self, wanted: Any) -> str:
+    def resync(self, wanted: Callable[[Any], bool]) -> str:
         """Go to the next value that is wanted; what was passed over."""
         start = self._at
         for tries, found in enumerate(_OBJECT.finditer(self._text, start + 1)):

@@ -52,15 +52,21 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "alternatetitle3",
         "journaltitle",
         "proceedingstitle",
+        "so",
     ),
     "url": ("url", "link", "urls", "pdfurl", "pdf", "landingpageurl"),
-    "doi": ("doi",),
+    "doi": ("doi", "di"),
     "arxiv": ("arxivid", "arxiv", "eprint"),
     "keywords": ("keywords", "keyword", "authorkeywords", "indexkeywords", "manualtags", "tags", "categories", "subjects", "de"),
     "aliases": ("aliases", "_id", "id", "key", "paperid", "corpusid", "docid", "citationkey", "citekey", "accessionnumber", "pmid"),
 }
 FIELDS = tuple(_NAMES)
 _MAX_WORDS = 100_000
+_INITIALS = re.compile(r"(?:[A-Z]\.?[\s-]?){1,3}")
+_NOTHING = re.compile(
+    r"\W*(?:no abstract(?: (?:is )?(?:available|provided))?|abstract (?:is )?(?:not|un)\s?available|not available|n/?a|none|null|nan|abstract)\W*",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _ARXIV_DOI = re.compile(r"10\.48550/arxiv\.(.+)", re.IGNORECASE)
 
@@ -165,6 +171,8 @@ def record_of(line: int, data: Data, names: FieldMap, *, readable: Callable[[str
     abstract = text("abstract")
     if not abstract:
         raise Unusable(f"no abstract: none of the fields {', '.join(_asked(names))} holds text")
+    if _NOTHING.fullmatch(abstract):
+        raise Unusable(f'no abstract: it says "{abstract[:40]}"')
     title = text("title")
     ids = data.get("externalIds")
     external: Data = ids if isinstance(ids, dict) else {}
@@ -318,7 +326,12 @@ def _split_names(text: str) -> list[str]:
     """Names in a string: ``A and B``, ``A; B`` or ``A, B``."""
     if ";" in text or re.search(r"\sand\s", text):
         return [turned(name) for name in split_outside(text, r"\s+and\s+|;")]
-    return split_outside(text, ",") if "{" not in text else [turned(text)]
+    parts = split_outside(text, ",")
+    # "Smith, John" is one person, "Ann Bell, Bob Hall" are two.
+    single = "{" in text or (
+        len(parts) == 2 and any(len(part.replace(".", " ").split()) == 1 or _INITIALS.fullmatch(part.strip()) for part in parts)
+    )
+    return [turned(text)] if single else parts
 
 
 def split_outside(text: str, pattern: str) -> list[str]:
@@ -366,7 +379,7 @@ def _year(values: list[Any]) -> int | None:
     for value in values:
         text = (
             value
-            if isinstance(value, (int, str)) and not isinstance(value, bool)
+            if isinstance(value, (int, float, str)) and not isinstance(value, bool)
             else json.dumps(value)[:200]
             if isinstance(value, (dict, list))
             else ""

@@ -33,7 +33,7 @@ def parser_for(format: str, names: FieldMap) -> Parser:
         "bibtex": BibtexParser(names),
         "ris": RisParser(names),
         "arxiv": JsonlParser("arxiv", names, "arxiv"),
-        "openalex": JsonlParser("openalex", names, "openalex"),
+        "openalex": JsonParser(names, "openalex", "openalex"),
     }
     if format not in parsers:
         raise SettingsError(f"--format {format!r} is not a format.", f"It is one of {', '.join(FORMATS)}.")

@@ -13,11 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 _ENTITY = re.compile(r"(?<!\\)&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_BREAK = re.compile(r"<\s*/?\s*(?:jats:)?(?:p|br|div|title|sec|abstract|li|ul|ol|list|list-item|h[1-6])(?:\s[^<>]*)?/?\s*>", re.IGNORECASE)
-_RAISED = re.compile(r"<\s*(?:jats:)?sup\s*>\s*([+\-−]?[\w.]+)\s*<\s*/\s*(?:jats:)?sup\s*>", re.IGNORECASE)
+# A comparison is no tag: a name stands right after the sign, and what follows it are attributes.
+_REST = r"(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'))*\s*/?>"
+_BREAK = re.compile(rf"</?(?:jats:)?(?:p|br|div|title|sec|abstract|li|ul|ol|list|list-item|h[1-6]){_REST}", re.IGNORECASE)
+_RAISED = re.compile(rf"<(?:jats:)?sup{_REST}\s*([+\-−]?[\w.]+)\s*</(?:jats:)?sup\s*>", re.IGNORECASE)
 _TAG = re.compile(
-    r"<\s*/?\s*(?:jats:|mml:)?(?:i|b|u|em|strong|sub|sup|sc|tt|span|italic|bold|underline|monospace|a|xref|ext-link|inline-formula"
-    r"|disp-formula|tex-math|alternatives|math|mi|mo|mn|mrow|msub|msup|mtext|semantics|annotation)(?:\s[^<>]*)?/?\s*>",
+    r"</?(?:jats:|mml:)?(?:i|b|u|em|strong|sub|sup|sc|tt|span|italic|bold|underline|monospace|a|xref|ext-link|inline-formula"
+    rf"|disp-formula|tex-math|alternatives|math|mi|mo|mn|mrow|msub|msup|mtext|semantics|annotation){_REST}",
     re.IGNORECASE,
 )
 # Pandoc's rule: no space after the opening dollar or before the closing one, which no digit follows. Prices stay prices.
@@ -90,10 +92,19 @@ def plain_latex(text: str) -> str:
 
 
 def _without_html(text: str) -> str:
-    if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", _RAISED.sub(r"^\1", text)))
-        text = re.sub(r"[ \t]*\n\s*", "\n", text).strip("\n")
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
+    text = _without_tags(text)
+    if "&" not in text:
+        return text
+    plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    # Crossref and OpenAlex hand on tags that were escaped.
+    return _without_tags(plain) if plain != text else text
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    found = _TAG.sub("", _BREAK.sub("\n", _RAISED.sub(r"^\1", text)))
+    return re.sub(r"[ \t]*\n\s*", "\n", found).strip("\n") if found != text else text
 
 
 def _readable(found: re.Match[str]) -> str:

@@ -30,6 +30,9 @@ _FOREIGN = (
     ("<!doctype html", "an HTML page", "Save the page as plain text."),
     ("<html", "an HTML page", "Save the page as plain text."),
     ("<?xml", "XML", "Export the records as JSON Lines, RIS or BibTeX."),
+    ("PMID-", "PubMed's own format", "Export it as RIS or BibTeX; Zotero reads it and writes both."),
+    ("FN Clarivate", "Web of Science's plain text", "Export it as BibTeX, RIS or a table."),
+    ("%0 ", "EndNote's own format", "Export it as BibTeX or RIS."),
     ("PK\x03\x04", "a ZIP archive", "Unpack it and give the files inside."),
 )
 
@@ -164,11 +167,23 @@ def _head(path: Path, data: io.BufferedReader) -> str:
     for mark, what, fix in _FOREIGN:
         if head.lstrip().lower().startswith(mark.lower()):
             raise InputFileError(f"{path}: this is {what}, which is not read.", fix)
+    if b"\r" in start and b"\n" not in start:
+        raise InputFileError(f"{path}: its lines end as on old Macs.", f"Convert it: tr '\\r' '\\n' < {path.name} > new-{path.name}")
+    if _is_foreign_text(start[:8192]):
+        raise InputFileError(
+            f"{path}, line 1: not UTF-8.", f"Convert it, for example: iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8-{path.name}"
+        )
     if _is_binary(start[:8192]):
         raise InputFileError(f"{path}: a binary file, not text.", "Give text files: feed pages, JSON, CSV, BibTeX or RIS.")
     if not head.strip() and len(start) < _HEAD:
         raise InputFileError(f"{path}: the file holds nothing but blank lines.", "Check that it was saved in full.")
     return head
+
+
+def _is_foreign_text(start: bytes) -> bool:
+    """Whether a beginning is text in another encoding: no byte of it but those of letters is strange, and too many of these are."""
+    strange = start.decode("utf-8", "replace").count("\ufffd")
+    return strange * 10 > len(start) and not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start)
 
 
 def _is_binary(start: bytes) -> bool:

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import rispy
+from rispy.config import TAG_KEY_MAPPING
+
 from store.parse.base import Line, Parsed, Unusable, refuse, settle
 from store.parse.fields import AS_NAMED, FieldMap, record_of
 
-_TAG = re.compile(r"\s{0,3}([A-Z][A-Z0-9])\s{1,3}-(?:\s|$)")
+_LOOSE = re.compile(r"\s{0,3}([A-Z][A-Z0-9])\s{1,3}-(?:\s|$)")
+# A line of an abstract may begin like one of these ("ER - positive"); the standard has two spaces.
+_STRICT = re.compile(r"([A-Z][A-Z0-9])  -(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,14 @@ class RisParser:
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[tuple[int, list[str]]]:
-    start, block = 0, list[str]()
+    start, block, pattern = 0, list[str](), _STRICT
     for number, text in lines:
-        found = _TAG.match(text.lstrip("\ufeff"))
+        text = text.lstrip("\ufeff")
+        found = pattern.match(text) or (_LOOSE.match(text) if re.match(r"\s{0,3}TY\s{1,3}-", text) else None)
         tag = found[1] if found else ""
+        if tag == "TY":
+            # A file that writes its tags loosely does so from the start.
+            pattern = _STRICT if _STRICT.match(text) else _LOOSE
         if tag == "TY" and block:
             yield start, block
             block = []
@@ -58,9 +67,7 @@ def _blocks(lines: Iterable[Line]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _fields(block: list[str]) -> dict[str, Any]:
-    import rispy
-
-    lines = [_regular(text) for text in block]
+    lines = _regular(block)
     if not lines[-1].startswith("ER  -"):
         lines.append("ER  - ")
     try:
@@ -88,11 +95,19 @@ def _fields(block: list[str]) -> dict[str, Any]:
     }
 
 
-def _regular(text: str) -> str:
-    """A line with its tag as the standard has it: two letters, two spaces, a hyphen."""
-    text = text.lstrip("\ufeff")
-    found = _TAG.match(text)
-    return f"{found[1]}  - {text[found.end() :].strip()}" if found else text
+def _regular(block: list[str]) -> list[str]:
+    """Lines with their tags as the standard has them; a second abstract goes on from the first."""
+    pattern = _STRICT if _STRICT.match(block[0]) else _LOOSE
+    lines, seen = [], set[str]()
+    for text in block:
+        found = pattern.match(text)
+        tag = found[1] if found else ""
+        if not found or tag not in TAG_KEY_MAPPING or (tag in ("AB", "N2") and tag in seen):
+            lines.append(f"      {text[found.end() if found and tag in seen else 0 :].strip()}")
+            continue
+        seen.add(tag)
+        lines.append(f"{tag}  - {text[found.end() :].strip()}")
+    return lines
 
 
 def _turned(name: str) -> str:

@@ -42,6 +42,9 @@ class TableParser:
         csv.field_size_limit(_MAX_CELL)
         rows = _Rows(lines)
         head = rows.next()
+        if head and re.fullmatch(r"\s*sep=.\s*", head[1]):
+            # Excel's way to say what divides the cells, which is found out anyway.
+            head = rows.next()
         if head is None:
             return
         first, columns = head[1], _cells(head[1], delimiter := self._delimiter(head[1])) or []

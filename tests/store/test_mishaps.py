@@ -20,15 +20,17 @@ import pytest
 from assistant.core import Assistant
 from store.doctor import examine, repair
 from store.embed.base import ChunkEmbedding
-from store.errors import EmbedderError, StoreBusyError, StoreError
+from store.errors import EmbedderError, IndexDamagedError, StoreBusyError, StoreError
 from store.fakes import HashEmbedder
 from store.indexing import index_lexical
 from store.ingest import ingest
+from store.lexical import LexicalIndex
 from store.reembed import reembed
 from store.retrieve import retrieve
 from store.settings import BUILTIN_EMBEDDER, StoreSettings
 from store.store import Store
 from store.types import Chunk
+from store.vectors import VectorIndex
 
 COUNT = 40
 OLD = Path(__file__).parent / "data" / "format1.sql"
@@ -119,6 +121,30 @@ def test_a_deleted_index_is_named_and_rebuilt_without_embedding(made: Path, part
         assert {finding.part for finding in findings} == {"vector" if part == "chroma" else "lexical"}
         repair(store, findings)
         assert examine(store) == []
+
+
+@pytest.mark.parametrize("kind", ["lexical", "vector"])
+def test_an_index_that_takes_nothing_more_is_made_anew(made: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a kill in the middle of a commit leaves tantivy: a file is there that it is about to write.
+    broken = made / ("tantivy2" if kind == "lexical" else "chroma")
+    name = "store.lexical.LexicalIndex.write" if kind == "lexical" else "store.vectors.VectorIndex.upsert"
+    real = LexicalIndex.write if kind == "lexical" else VectorIndex.upsert
+    places: list[Path] = []
+
+    def write(self: object, *rows: object) -> None:
+        place = store.lexical_path if kind == "lexical" else store.vector_path
+        places.append(place)
+        if place == broken:
+            raise IndexDamagedError("It cannot be used.", "Rebuild it.")
+        real(self, *rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(name, write)
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"title": "One more", "abstract": "It comes late."}) + "\n", encoding="utf-8")
+    with Store(made, embedder=HashEmbedder()) as store:
+        assert ingest(store, [more]).added == 1
+        assert len(set(places)) == 2 and not broken.exists() and examine(store) == []
+        assert store.vectors.count() == store.lexical.count() == COUNT + 1
 
 
 def test_a_transaction_cut_short_leaves_the_last_whole_one(made: Path) -> None:
