@@ -34,6 +34,8 @@ _COMMIT = 1000
 _LEXICAL = 20_000
 _SAME_ABSTRACT = 0.7
 _SAME_PAPER = 0.3
+# Hex digits of SHA-256.
+_HASH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,9 +342,13 @@ class _File:
         if record.id and not self._ledger.get(record.id) and not self._ledger.find_key(f"alias:{record.id}"):
             return record.id
         entry, digits = make_id(record), 6
+        if self._ledger.get(entry) and (record.doi or record.arxiv):
+            # Another paper was once known by this name and keeps it.
+            record = replace(record, doi=None, arxiv=None)
+            entry = make_id(record)
         while self._ledger.get(entry):
             digits += 2
-            entry = make_id(record, digits)
+            entry = make_id(record, digits) if digits <= _HASH else f"{make_id(record)}-{digits}"
         return entry
 
     def _finish(self, source: int, count: int, digest: str) -> FileReport:

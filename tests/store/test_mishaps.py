@@ -275,7 +275,7 @@ def test_a_second_writer_is_told_then_refused(made: Path, papers: Path) -> None:
 def test_what_is_not_embedded_yet_is_found_by_its_words(tmp_path: Path, papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path / "s", create=True, embedder=HashEmbedder()) as store:
         with monkeypatch.context() as patch:
-            patch.setattr("store.ingest.index_pending", lambda store, progress=None: index_lexical(store))
+            patch.setattr("store.ingest.index_pending", lambda store, progress=None, send=False: index_lexical(store))
             ingest(store, [papers])
         assert store.vectors.count() == 0 and store.lexical.count() == COUNT
         found = retrieve(store, store.embedder.embed_query("On topic number 7"), {"topic": 1.0, "7": 3.0})
