@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from store.doctor import examine
@@ -23,6 +24,8 @@ from store.settings import StoreSettings
 from store.store import Store
 
 _PAPERS = 3
+# Between a file and the next; without it six processes measure how two cores are shared.
+_PAUSE = 1.0
 
 
 def write_here(folder: Path, number: str, seconds: str) -> None:
@@ -49,16 +52,23 @@ def write_here(folder: Path, number: str, seconds: str) -> None:
             for title in titles:
                 noted.write(json.dumps([title, now]) + "\n")
             count += _PAPERS
-            time.sleep(0.2)
+            time.sleep(_PAUSE)
     (folder / f"writer-{number}.json").write_text(json.dumps({"count": count, "errors": errors}), encoding="utf-8")
 
 
 def read_here(folder: Path, number: str, seconds: str) -> None:
     """Search for what is noted until all of it was found (run in a process of its own)."""
-    from assistant.core import Assistant
+    from store.lexical import terms
+    from store.retrieve import retrieve
 
-    assistant = Assistant(folder / "store")
-    assistant.search("the first subject")
+    store = Store(folder / "store")
+
+    def titles(text: str) -> list[str | None]:
+        """Titles that both indexes give; a whole search would measure how fast sentences are scored."""
+        found = retrieve(store, store.embedder.embed_query(text), dict(Counter(terms(text))), pool=10)[:10]
+        return [entry.title for entry in store.ledger.entries([candidate.id for candidate in found]).values()]
+
+    titles("the first subject")
     (folder / f"ready-{number}").touch()
     end = time.monotonic() + float(seconds) + 60
     stop, errors, delays, seen = False, list[str](), list[float](), set[str]()
@@ -78,7 +88,7 @@ def read_here(folder: Path, number: str, seconds: str) -> None:
             continue
         for title, at in new:
             try:
-                found = [hit.entry.title for hit in assistant.search(title, 5)]
+                found = titles(title)
             except Exception as error:
                 errors.append(f"{title}: {type(error).__name__}: {error}")
                 seen.add(title)
