@@ -16,6 +16,7 @@ _START = re.compile(r"\s*@\s*([A-Za-z]+)\s*[{(]")
 _SNIFF = re.compile(r"^[ \t]*@[A-Za-z]+[ \t]*[{(][ \t]*[^\s,{}]*[ \t]*,?[ \t]*$|^[ \t]*@[A-Za-z]+[ \t]*\{[^\n]*=[ \t]*[{\"]", re.MULTILINE)
 _PART = re.compile(r'"([^"]*)"|\{([^{}]*)\}|([^\s#"{}]+)')
 _JOINED = re.compile(rf"(?:{_PART.pattern})(?:\s*#\s*(?:{_PART.pattern}))+")
+_WORD = re.compile(r"[^\s#,={}\"]+")
 _NO_ENTRY = ("comment", "preamble", "string")
 
 
@@ -36,21 +37,24 @@ class BibtexParser:
 
     def parse(self, file: str, lines: Iterable[Line]) -> Iterator[Parsed]:
         """Read a record an entry; an entry without an abstract is a reject."""
-        macros = ""
+        macros: dict[str, str] = {}
         for line, raw in _blocks(lines):
             kind = _START.match(raw)
             if kind is None or kind[1].lower() in _NO_ENTRY:
-                if kind and kind[1].lower() == "string":
-                    macros += raw + "\n"
+                if kind and (name := re.match(r"\s*([^\s=]+)\s*=", raw[kind.end() :])):
+                    macros[name[1].lower()] = raw
                 continue
-            for entry in _entries(macros, raw):
+            # A library may define hundreds, and each entry is read by itself.
+            words = set(_WORD.findall(raw.lower()))
+            head = "".join(f"{text}\n" for name, text in macros.items() if name in words)
+            for entry in _entries(head, raw):
                 if isinstance(entry, str):
-                    yield refuse(file, line, entry, raw, macros)
+                    yield refuse(file, line, entry, raw, head)
                     continue
                 try:
-                    yield settle(file, _record(line, entry, self.names), raw, macros)
+                    yield settle(file, _record(line, entry, self.names), raw, head)
                 except Unusable as error:
-                    yield refuse(file, line, str(error), raw, macros)
+                    yield refuse(file, line, str(error), raw, head)
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[Line]:

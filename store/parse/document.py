@@ -21,6 +21,7 @@ _FURTHER = 16 << 20
 _TRIES = 5000
 _SHOWN = 100_000
 _DEEP = 3
+_HEAD = 8000
 _SKIP = re.compile(r"[\s,\]\[}]*")
 _WRAPPED = re.compile(rf'"(?:{"|".join(WRAPPERS)})"\s*:\s*\[')
 _OBJECT = re.compile(r'\{\s*"')
@@ -111,11 +112,13 @@ class _Text:
 
     def opens_wrapper(self, is_record: Callable[[Any], bool]) -> bool:
         """Whether the object here is no record itself but holds an array of them; goes into it if so."""
+        if not _WRAPPED.search(self._text, self._at, self._at + _HEAD):
+            return False
         with contextlib.suppress(ValueError, RecursionError):
             if is_record(_DECODER.raw_decode(self._text, self._at)[0]):
                 return False
         depth = 0
-        for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', self._text[self._at : self._at + 8000]):
+        for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', self._text[self._at : self._at + _HEAD]):
             if found[0] in "[{":
                 depth += 1
             elif found[0] in "]}":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -82,7 +82,6 @@ class FieldMap:
     """
 
     chosen: tuple[tuple[str, str], ...] = ()
-    _lookup: dict[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, pairs: Iterable[str]) -> FieldMap:
@@ -161,9 +160,9 @@ def record_of(line: int, data: Data, names: FieldMap, *, readable: Callable[[str
     if plainly:
         readable, id = str, _one_text([data.get("id")], str)
     elif shape == "arxiv" or (not shape and _is_arxiv(data)):
-        data, shape = _from_arxiv(data), "arxiv"
+        data = _from_arxiv(data)
     elif shape == "openalex" or (not shape and _is_openalex(data)):
-        data, shape = _from_openalex(data), "openalex"
+        data = _from_openalex(data)
 
     def text(ours: str) -> str | None:
         return _one_text(names.values(data, ours), readable)
@@ -174,26 +173,7 @@ def record_of(line: int, data: Data, names: FieldMap, *, readable: Callable[[str
     if _NOTHING.fullmatch(abstract):
         raise Unusable(f'no abstract: it says "{abstract[:40]}"')
     title = text("title")
-    ids = data.get("externalIds")
-    external: Data = ids if isinstance(ids, dict) else {}
-    links = [link for value in names.values(data, "url") for link in _strings(value)]
-    # What we wrote says where a paper's names are; elsewhere a link may hold them too.
-    telling = [] if plainly else links
-    doi = clean_doi(_one_text([*names.values(data, "doi"), external.get("DOI")], str) or "") or next(
-        (found for link in telling if "doi.org/" in link and (found := clean_doi(link))), None
-    )
-    arxiv = next(
-        (
-            found
-            for value in [*names.values(data, "arxiv"), external.get("ArXiv"), *telling]
-            for part in _strings(value)
-            if (found := clean_arxiv(part))
-        ),
-        None,
-    )
-    if not arxiv and doi and not plainly and (in_doi := _ARXIV_DOI.fullmatch(doi)):
-        arxiv = clean_arxiv(in_doi[1])
-    url = next((link for link in map(clean, links) if re.fullmatch(r"https?://\S+", link)), None)
+    doi, arxiv, url = _identifiers(data, names, plainly=plainly)
     aliases = [alias for value in names.values(data, "aliases") for part in _strings(value) if (alias := clean(_valid(part)))]
     return Record(
         line=line,
@@ -209,6 +189,22 @@ def record_of(line: int, data: Data, names: FieldMap, *, readable: Callable[[str
         keywords=_keywords(names.values(data, "keywords"), readable),
         id=id,
     )
+
+
+def _identifiers(data: Data, names: FieldMap, *, plainly: bool) -> tuple[str | None, str | None, str | None]:
+    """DOI, arXiv id and address; the first two also out of the last, except where we wrote the fields ourselves."""
+    ids = data.get("externalIds")
+    external: Data = ids if isinstance(ids, dict) else {}
+    links = [link for value in names.values(data, "url") for link in _strings(value)]
+    telling = [] if plainly else links
+    doi = clean_doi(_one_text([*names.values(data, "doi"), external.get("DOI")], str) or "")
+    doi = doi or next((found for link in telling if "doi.org/" in link and (found := clean_doi(link))), None)
+    given = [part for value in [*names.values(data, "arxiv"), external.get("ArXiv")] for part in _strings(value)]
+    arxiv = next((found for part in [*given, *telling] if (found := clean_arxiv(part))), None)
+    if not arxiv and doi and not plainly and (in_doi := _ARXIV_DOI.fullmatch(doi)):
+        arxiv = clean_arxiv(in_doi[1])
+    url = next((link for link in map(clean, links) if re.fullmatch(r"https?://\S+", link)), None)
+    return doi, arxiv, url
 
 
 def _asked(names: FieldMap) -> list[str]:
