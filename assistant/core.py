@@ -297,12 +297,12 @@ class Assistant:
         Raises:
             QuestionError: it cannot be asked.
         """
-        return self._answered(text, understood(text, turns), filters)[0]
+        return self._answered(text, understood(text, turns), filters, for_model=False)[0]
 
     @_alone
-    def _answered(self, text: str, asked: str, filters: Filters | None) -> tuple[Answer, list[Evidence]]:
+    def _answered(self, text: str, asked: str, filters: Filters | None, *, for_model: bool = True) -> tuple[Answer, list[Evidence]]:
         typed = " ".join(text.split())
-        answer, evidence = self._found(asked, filters)
+        answer, evidence = self._found(asked, filters, for_model)
         return (answer if asked == typed else replace(answer, question=typed, understood=asked)), evidence
 
     def stream(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Iterator[Checked | Answer]:
@@ -396,7 +396,7 @@ class Assistant:
             ]
         return ranked
 
-    def _found(self, text: str, filters: Filters | None) -> tuple[Answer, list[Evidence]]:
+    def _found(self, text: str, filters: Filters | None, for_model: bool) -> tuple[Answer, list[Evidence]]:
         """The answer without a model, and what a model may be shown; nothing where it has no part in the answer."""
         began = time.perf_counter()
         question = analyse(text)
@@ -420,7 +420,8 @@ class Assistant:
             denied = denials(question.text, rank_sentences(found, _CLOSEST)[:_CLOSE], content_terms(question.text))
             if denied:
                 reason, evidence = "false-premise", distinct([*denied[:1], *(e for e in evidence if e.entry == denied[0].entry)], 2)
-        entries = {s.entry.id: s.entry for s in found} | self.store.ledger.entries([e.entry for e in evidence])
+        entries = {s.entry.id: s.entry for s in found}
+        entries |= self.store.ledger.entries([e.entry for e in evidence if e.entry not in entries])
         claims, citations = cite([] if refused else evidence, entries)
         cited = {c.id for c in citations}
         nearest = [s.entry for s in found if s.entry.id not in cited][:_NEAREST]
@@ -443,7 +444,7 @@ class Assistant:
             terms=tuple(dict.fromkeys(content_terms(about))),
             lacking=tuple(within.lacking.items()) if within else (),
         )
-        return answer, [] if reason else self._shown_to_model(question, found, evidence, within)
+        return answer, self._shown_to_model(question, found, evidence, within) if for_model and not reason else []
 
     def _refusal(self, found: list[Scored], about: str, question: Question) -> tuple[Reason | None, float]:
         if not found:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from assistant.abbreviations import expanded_terms
 from assistant.analyse import Question, content_terms
 from assistant.hostile import gives_orders
 from assistant.types import Evidence
 from store.lexical import terms
 from store.retrieve import POOL, Candidate, retrieve, standardise
 from store.store import Store
+from store.term_rows import HeldTerms, Wanted, held_terms
 from store.types import Entry, Filtered
 
 Vector = npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ _POINTS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scored:
     """An entry with its evidence.
 
@@ -64,8 +64,8 @@ class Scored:
         features: ``dense``, ``sentence`` (best sentence's cosine), ``title`` (title's cosine), ``coverage`` (share of the
             question's terms it holds, by inverse document frequency), ``sentence_coverage`` (the same of its best sentence) and
             ``phrase`` (share of adjacent terms held adjacent).
-        terms: stemmed terms of its title and abstract.
-        sentences: its sentences, best first.
+        terms: which of the question's terms it holds.
+        weigh: gives its sentences, best first; called when they are asked for.
         standing: how well it fits beside the others found for the question; comparable within one question only.
     """
 
@@ -73,8 +73,13 @@ class Scored:
     candidate: Candidate
     features: dict[str, float]
     terms: frozenset[str]
-    sentences: tuple[Evidence, ...]
+    weigh: Callable[[], tuple[Evidence, ...]]
     standing: float = 0.0
+
+    @cached_property
+    def sentences(self) -> tuple[Evidence, ...]:
+        """Its sentences, best first."""
+        return self.weigh()
 
 
 def gather(store: Store, text: str, question: Question, *, within: Filtered | None = None, deep: int = DEEP) -> list[Scored]:
@@ -92,10 +97,11 @@ def gather(store: Store, text: str, question: Question, *, within: Filtered | No
     """
     vector = store.embedder.embed_query(text)
     wanted = content_terms(text)
-    found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, deep), within=within)[:deep]
+    found = retrieve(store, vector, dict(Counter(terms(text))), pool=max(POOL, deep), count=deep, within=within)
     idf = term_weights(store, wanted)
     entries = store.ledger.entries([c.id for c in found])
-    return _ordered([_score(entries[c.id], c, vector, list(idf), idf, question) for c in found if c.id in entries])
+    asked = Wanted.of(idf)
+    return _ordered([_score(entries[c.id], c, vector, asked, idf, question) for c in found if c.id in entries])
 
 
 def _ordered(found: Sequence[Scored]) -> list[Scored]:
@@ -113,35 +119,33 @@ def term_weights(store: Store, wanted: Iterable[str]) -> dict[str, float]:
     return {term: math.log(1 + total / (1 + store.lexical.frequency(term))) / most for term in wanted}
 
 
-def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: list[str], idf: dict[str, float], question: Question) -> Scored:
-    held = terms(f"{entry.title or ''}\n{entry.abstract}")
-    holds = frozenset(held)
-    cosines: list[float] = []
-    spans = []
-    title = 0.0
-    for chunk in candidate.chunks:
-        values = chunk.rows @ vector
-        title = max(title, float(values[0]))
-        cosines += [float(v) for v in values[1:]]
-        spans += list(chunk.sentences)
-    # Most entries hold none of the words, and then no sentence does.
-    none = holds.isdisjoint(idf)
-    cover = [0.0 if none else _coverage(expanded_terms(entry.abstract[s.start : s.end], entry.abstract), idf) for s in spans]
-    sentences = []
+def _score(entry: Entry, candidate: Candidate, vector: Vector, wanted: Wanted, idf: dict[str, float], question: Question) -> Scored:
+    held = held_terms([chunk.terms for chunk in candidate.chunks], wanted)
+    values = [chunk.rows @ vector for chunk in candidate.chunks]
+    cosines = [v for of_chunk in values for v in of_chunk[1:].tolist()]
+    cover = [_coverage(of_sentence, idf) for of_sentence in held.sentences] or [0.0] * len(cosines)
+    features = {
+        "dense": candidate.dense,
+        "sentence": max(cosines, default=0.0),
+        "title": max(0.0, *(float(of_chunk[0]) for of_chunk in values)),
+        "coverage": _coverage(held.whole, idf),
+        "sentence_coverage": max(cover, default=0.0),
+        "phrase": _phrase(wanted.terms, held),
+    }
+    return Scored(entry, candidate, features, held.whole, lambda: _sentences(entry, candidate, question, cosines, cover))
+
+
+def _sentences(
+    entry: Entry, candidate: Candidate, question: Question, cosines: Sequence[float], cover: Sequence[float]
+) -> tuple[Evidence, ...]:
+    spans = [span for chunk in candidate.chunks for span in chunk.sentences]
+    found = []
     for place, (span, cosine, share) in enumerate(zip(spans, cosines, cover, strict=True)):
         quote = entry.abstract[span.start : span.end]
         score = cosine + _COVERAGE * share + _manner(quote) + _FIGURE * (question.quantity and _holds_figure(quote))
         score += _PROBLEM * _is_troubled(quote) if question.problem else _LATE * place / max(1, len(spans) - 1)
-        sentences.append(Evidence(entry.id, quote, span.start, span.end, "abstract", score))
-    features = {
-        "dense": candidate.dense,
-        "sentence": max(cosines, default=0.0),
-        "title": title,
-        "coverage": _coverage(holds, idf),
-        "sentence_coverage": max(cover, default=0.0),
-        "phrase": _phrase(wanted, held),
-    }
-    return Scored(entry, candidate, features, holds, tuple(sorted(sentences, key=lambda e: (-e.score, e.start))))
+        found.append(Evidence(entry.id, quote, span.start, span.end, "abstract", score))
+    return tuple(sorted(found, key=lambda e: (-e.score, e.start)))
 
 
 def points_elsewhere(sentence: str) -> bool:
@@ -167,15 +171,17 @@ def _holds_figure(sentence: str) -> bool:
 
 
 def _coverage(held: Collection[str], idf: dict[str, float]) -> float:
+    if not held:
+        return 0.0
     whole = sum(idf.values())
     return sum(weight for term, weight in idf.items() if term in held) / whole if whole else 0.0
 
 
-def _phrase(wanted: Sequence[str], held: Sequence[str]) -> float:
+def _phrase(wanted: Sequence[str], held: HeldTerms) -> float:
     pairs = set(pairwise(wanted))
     if not pairs:
-        return float(bool(wanted) and wanted[0] in held)
-    return len(pairs & set(pairwise(held))) / len(pairs)
+        return float(bool(wanted) and wanted[0] in held.whole)
+    return len(pairs & held.pairs) / len(pairs)
 
 
 def rank_sentences(found: Sequence[Scored], limit: int) -> list[Evidence]:

@@ -3,9 +3,10 @@
     python -m evals.scale --corpus corpus.jsonl.gz --questions queries.jsonl --work FOLDER [--sizes 485 10000 100000]
 
 For each size the first so many lines of the corpus are ingested in a process of their own, timed, its peak memory taken,
-its guesses of the remaining time noted; beside it, another process asks until it finds something. Then, in processes of
-their own: cold questions, warm ones, filtered searches, the recall of the vector index against exact search, and doctor.
-A store that is there already, whole, is only measured.
+its guesses of the remaining time noted. With ``--kill`` that process gets SIGKILL after so many seconds and another goes on.
+Before it, an ingest of the same file is begun, asked until it finds something, and thrown away. Then, in processes of their
+own: cold questions, warm ones, filtered searches, the recall of the vector index against exact search, and doctor. A store
+that is there already, whole, is only measured.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import gzip
 import itertools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -56,20 +58,18 @@ def ingest_here(store: Path, file: Path, notes: Path) -> None:
     notes.write_text(json.dumps({"seconds": whole, "entries": report.entries, "said": said}), encoding="utf-8")
 
 
-def first_found(store: Path, question: str, notes: Path) -> None:
-    """Search until something is found, and note how long that took (run in a process of its own, beside an ingest)."""
+def first_found(store: Path, notes: Path) -> None:
+    """Search until something is found (run in a process of its own, beside an ingest)."""
     from assistant.core import Assistant
     from store.errors import UserError
 
-    began = time.monotonic()
     while True:
         try:
-            assistant = Assistant(store)
-            if assistant.search(question):
+            if Assistant(store).search("neural network training"):
                 break
         except UserError:
             time.sleep(0.5)
-    notes.write_text(json.dumps(time.monotonic() - began), encoding="utf-8")
+    notes.write_text("{}")
 
 
 def measure_here(store: Path, questions: Path, notes: Path) -> None:
@@ -166,18 +166,17 @@ class Row:
     doctor: float
 
 
-def measure(corpus: Path, questions: Path, work: Path, size: int, runs: int) -> Row:
+def measure(corpus: Path, questions: Path, work: Path, size: int, runs: int, kill: float | None = None) -> Row:
     """Make, or find, the store of one size and take its figures."""
     work.mkdir(parents=True, exist_ok=True)
     store, lines, notes = work / f"store-{size}", work / f"first-{size}.jsonl", work / f"ingest-{size}.json"
     if not notes.exists():
         with gzip.open(corpus, "rt", encoding="utf-8") as whole, lines.open("w", encoding="utf-8") as part:
             part.writelines(itertools.islice(whole, size))
-        found = work / f"found-{size}.json"
-        beside = _start("first_found", store, "neural network training", found)
+        found = _first_found(work / f"begun-{size}", lines)
+        before = _killed(store, lines, notes, kill) if kill else None
         _, memory = timed(_code("ingest_here"), str(store), str(lines), str(notes))
-        beside.wait(timeout=120)
-        data = json.loads(notes.read_text()) | {"memory": memory, "found": json.loads(found.read_text())}
+        data = json.loads(notes.read_text()) | {"memory": memory, "found": found, "before": before}
         notes.write_text(json.dumps(data))
     made = json.loads(notes.read_text())
     warm = work / f"warm-{size}.json"
@@ -193,10 +192,13 @@ def measure(corpus: Path, questions: Path, work: Path, size: int, runs: int) -> 
     doctor = time.perf_counter() - began
     disk = sum(p.stat().st_size for p in store.rglob("*") if p.is_file()) / 1e6
     embedding = [said for said in made["said"] if said[0] == "embedding"]
+    spent = made["seconds"] + (made["before"]["seconds"] if made["before"] else 0.0)
+    if made["before"]:
+        print(f"{size}: killed {made['before']}, then whole after {made['seconds']:.0f} s", file=sys.stderr)
     return Row(
         entries=made["entries"],
-        ingest=made["seconds"],
-        rate=made["entries"] / made["seconds"],
+        ingest=spent,
+        rate=made["entries"] / spent,
         bare=figures["bare"],
         ingest_memory=made["memory"],
         found_after=made["found"],
@@ -233,9 +235,29 @@ def _code(function: str) -> str:
     return f"import sys; from pathlib import Path; from evals import scale; scale.{function}(*map(Path, sys.argv[1:]))"
 
 
-def _start(function: str, store: Path, question: str, notes: Path) -> subprocess.Popen[bytes]:
-    code = f"import sys; from pathlib import Path; from evals import scale; scale.{function}(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))"
-    return subprocess.Popen([sys.executable, "-c", code, str(store), question, str(notes)])
+def _ingesting(store: Path, lines: Path, notes: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", _code("ingest_here"), *map(str, (store, lines, notes))])
+
+
+def _first_found(store: Path, lines: Path) -> float:
+    """Seconds from the start of an ingest until a search beside it finds something."""
+    began, found = time.monotonic(), store.with_suffix(".json")
+    with _ingesting(store, lines, store.with_suffix(".notes")) as begun:
+        subprocess.run([sys.executable, "-c", _code("first_found"), str(store), str(found)], check=True, timeout=600)
+        seconds = time.monotonic() - began
+        begun.kill()
+    shutil.rmtree(store)
+    return seconds
+
+
+def _killed(store: Path, lines: Path, notes: Path, after: float) -> dict[str, float]:
+    """Kill an ingest after so many seconds; how far it came."""
+    with _ingesting(store, lines, notes) as begun:
+        time.sleep(after)
+        begun.kill()
+    with Store(store) as opened:
+        counts = opened.ledger.counts()
+        return {"seconds": after, "entries": counts["entries"], "embedded": len(opened.ledger.indexed_ids("chunk"))}
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -321,9 +343,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[485, 10_000, 100_000])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--kill", type=float, help="seconds after which the ingest of the largest size is killed, once")
     args = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    rows = [measure(args.corpus, args.questions, args.work, size, args.runs) for size in args.sizes]
+    largest = max(args.sizes)
+    rows = [measure(args.corpus, args.questions, args.work, size, args.runs, args.kill if size == largest else None) for size in args.sizes]
     print(table(rows))
     if args.plot:
         args.plot.write_text(plot(rows), encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from store.term_rows import pack_terms
 from store.types import Chunk, Entry, Span
 
 Vector = npt.NDArray[np.float32]
@@ -19,13 +20,14 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ChunkVectors:
-    """Stored vectors of a chunk; those of its sentences are unpacked when they are read."""
+    """Stored vectors of a chunk, those of its sentences unpacked when they are read, and its terms (``store.term_rows``)."""
 
     id: str
     entry: str
     vector: Vector
     spans: str
     packed: bytes
+    terms: bytes
 
     @property
     def sentences(self) -> tuple[Span, ...]:
@@ -61,17 +63,17 @@ class ChunkRows:
         self._reached = rows[-1][0] if rows else self._reached
         return [Entry(*row[1:]) for row in rows]
 
-    def put_chunks(self, entry: str, chunks: Sequence[Chunk]) -> None:
+    def put_chunks(self, entry: Entry, chunks: Sequence[Chunk]) -> None:
         """Replace an entry's chunks; the new ones wait to be embedded."""
-        self.drop_chunks(entry)
+        self.drop_chunks(entry.id)
         if not self._staged:
-            self._db.execute("UPDATE entries SET chunked=1 WHERE id=?", (entry,))
+            self._db.execute("UPDATE entries SET chunked=1 WHERE id=?", (entry.id,))
         for chunk in chunks:
             if not self._staged:
                 self._db.execute("DELETE FROM removals WHERE kind='chunk' AND id=?", (chunk.id,))
             self._db.execute(
-                f"INSERT INTO {self._table} VALUES(?,?,?,?,?,?,?,NULL,NULL,0)",
-                (chunk.id, entry, chunk.ordinal, *chunk.span, chunk.title, json.dumps(chunk.sentences)),
+                f"INSERT INTO {self._table}(id, entry, ordinal, start, stop, carried, sentences, terms) VALUES(?,?,?,?,?,?,?,?)",
+                (chunk.id, entry.id, chunk.ordinal, *chunk.span, chunk.title, json.dumps(chunk.sentences), _terms(entry, chunk)),
             )
 
     def drop_chunks(self, entry: str) -> None:
@@ -116,13 +118,19 @@ class ChunkRows:
         self._db.executemany(f"UPDATE {self._table} SET indexed=1 WHERE id=?", ((id,) for id in ids))
 
     def vectors(self, entries: Sequence[str]) -> list[ChunkVectors]:
-        """Stored vectors of all chunks of some entries."""
-        rows = select(self._db, f"SELECT id, entry, vector, sentences, sentence_vectors FROM {self._table}", "entry", entries)
+        """All that is stored of the chunks of some entries, in order."""
+        columns = "id, entry, vector, sentences, sentence_vectors, terms, ordinal"
+        rows = select(self._db, f"SELECT {columns} FROM {self._table}", "entry", entries)
         return [
-            ChunkVectors(id, entry, np.frombuffer(blob, dtype="<f4"), sentences, packed)
-            for id, entry, blob, sentences, packed in rows
-            if blob is not None
+            ChunkVectors(row[0], row[1], np.frombuffer(row[2], dtype="<f4"), *row[3:6])
+            for row in sorted(rows, key=lambda row: (row[1], row[6]))
+            if row[2] is not None
         ]
+
+    def chunk_vectors(self, entries: Sequence[str]) -> list[tuple[str, Vector]]:
+        """(entry id, vector) of the chunks of some entries."""
+        rows = select(self._db, f"SELECT entry, vector FROM {self._table}", "entry", entries)
+        return [(entry, np.frombuffer(blob, dtype="<f4")) for entry, blob in rows if blob is not None]
 
     def entry_vectors(self) -> Iterator[tuple[str, Vector]]:
         """The unit vector of every entry that has one, by id: the mean of its chunks'."""
@@ -140,9 +148,13 @@ class ChunkRows:
         self._db.execute(f"UPDATE {self._table} SET indexed=0")
 
 
-def packed(chunk: Chunk, vector: Vector, rows: Vector) -> ChunkVectors:
-    """A chunk's vectors as they would come out of the ledger."""
-    return ChunkVectors(chunk.id, chunk.entry_id, vector, json.dumps(chunk.sentences), _pack(rows))
+def packed(entry: Entry, chunk: Chunk, vector: Vector, rows: Vector) -> ChunkVectors:
+    """A chunk's vectors and terms as they would come out of the ledger."""
+    return ChunkVectors(chunk.id, chunk.entry_id, vector, json.dumps(chunk.sentences), _pack(rows), _terms(entry, chunk))
+
+
+def _terms(entry: Entry, chunk: Chunk) -> bytes:
+    return pack_terms(entry.title, [entry.abstract[start:end] for start, end in chunk.sentences], entry.abstract)
 
 
 def select(db: sqlite3.Connection, query: str, column: str, ids: Sequence[str] | None) -> list[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.embed import load_embedder
 from store.errors import EmbedderError, StoreError, UserError
 from store.estimate import Estimate, estimate
+from store.ids import entry_of
 from store.indexing import Progress, index_pending
 from store.reembed import reembed
 from store.settings import BUILTIN_EMBEDDER
@@ -16,6 +19,16 @@ from store.store import Store
 # Probes spread over the whole index; each costs a query and a look-up.
 _PROBES = 200
 _SHOWN = 5
+# Damage can make a native library end the process that reads it, so that is first tried in one of its own.
+_TRIAL = """
+import sys
+from pathlib import Path
+import numpy as np
+from store.vectors import VectorIndex
+index = VectorIndex(Path(sys.argv[1]), collection=sys.argv[2])
+index.ids()
+index.query(np.ones(int(sys.argv[3]), dtype=np.float32), 10)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +116,28 @@ def _other_embedder(store: Store) -> str | None:
 
 def _vector_findings(store: Store) -> list[Finding]:
     expected = store.ledger.indexed_ids("chunk")
+    if fatal := _ends_the_process(store):
+        return [Finding("vector", fatal)]
     try:
         held = store.vectors.ids()
         findings = _differences("vector", "chunks", expected, held)
         sample = sorted(expected & held)[:: max(1, len(expected & held) // _PROBES)]
-        entries = sorted({id.rpartition("#")[0] for id in sample})
+        entries = sorted({entry_of(id) for id in sample})
         rows = {row.id: row.vector for row in store.ledger.vectors(entries)}
         faults = store.vectors.probe([(id, rows[id]) for id in sample if id in rows])
     except UserError as error:
         return [Finding("vector", error.message)]
     return findings + [Finding("vector", fault) for fault in faults[:_SHOWN]]
+
+
+def _ends_the_process(store: Store) -> str | None:
+    first = next(store.ledger.entry_vectors(), None)
+    if store.settings.chroma_url or first is None or not store.vector_path.exists():
+        return None
+    command = [sys.executable, "-c", _TRIAL, str(store.vector_path), store.collection, str(len(first[1]))]
+    code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    # Other faults are named by what is tried next.
+    return f"reading it ends the program (signal {-code})" if code < 0 else None
 
 
 def _lexical_findings(store: Store) -> list[Finding]:

@@ -11,6 +11,7 @@ from store.types import Record
 
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _ARXIV = re.compile(r"(?:arxiv[:./]*|abs/|pdf/)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _SLUG_LENGTH = 40
 _HASH_DIGITS = 6
 
@@ -19,8 +20,13 @@ _HASH_DIGITS = 6
 def normalise(text: str) -> str:
     """Fold a title or abstract for comparison: compatibility form, case, punctuation and white space are ignored."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = "".join(c if c.isalnum() else " " for c in folded).split()
+    words = _BETWEEN_WORDS.sub(" ", folded).split()
     return " ".join(words) or folded.strip()
+
+
+def entry_of(chunk: str) -> str:
+    """The id of a chunk's entry, which the chunk's own begins with."""
+    return chunk.rpartition("#")[0]
 
 
 def clean_doi(text: str) -> str | None:

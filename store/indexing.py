@@ -77,8 +77,8 @@ def _fill_lexical(store: Store) -> None:
         with ledger.transaction():
             ledger.mark_entries(text[0] for text in texts)
             ledger.clear_removals("entry", removed)
-            ledger.bump_generation()
-        store.committed()
+            ledger.bump_generation("lexical")
+        store.committed("lexical")
         removed = []
 
 
@@ -87,10 +87,10 @@ def _chunk_some(store: Store) -> None:
     ledger = store.ledger
     if entries := ledger.entries_to_chunk(store.settings.batch):
         embedder = store.embedder
-        cut = [(entry.id, chunk_entry(entry, embedder.count, embedder.limit)) for entry in entries]
+        cut = [(entry, chunk_entry(entry, embedder.count, embedder.limit)) for entry in entries]
         with ledger.transaction():
-            for id, chunks in cut:
-                ledger.put_chunks(id, chunks)
+            for entry, chunks in cut:
+                ledger.put_chunks(entry, chunks)
 
 
 def _fill_vectors(store: Store) -> None:
@@ -102,10 +102,10 @@ def _fill_vectors(store: Store) -> None:
         store.vectors.upsert(rows)
         with ledger.transaction():
             ledger.mark_chunks(row[0] for row in rows)
-            ledger.bump_generation()
-        store.committed()
+            ledger.bump_generation("vector")
+        store.committed("vector")
     if removed:
         with ledger.transaction():
             ledger.clear_removals("chunk", removed)
-            ledger.bump_generation()
-        store.committed()
+            ledger.bump_generation("vector")
+        store.committed("vector")

@@ -66,14 +66,15 @@ class Ledger(ChunkRows):
         try:
             super().__init__(sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False))
             self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA cache_size=-32000")
             if create:
+                self._db.execute(f"PRAGMA page_size={schema.PAGE}")
                 # Kept in the file. A reader must not ask for it: that needs the file for itself.
                 self._db.execute("PRAGMA journal_mode=WAL")
             if create and not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='meta'").fetchone():
                 with self.transaction():
                     schema.create(self._db)
                     self.set_meta("format", str(schema.FORMAT))
-                    self.set_meta("generation", "0")
             self.format = int(self.meta("format") or 0)
         except (sqlite3.Error, OSError, ValueError) as error:
             if "readonly" in str(error) or "unable to open" in str(error):
@@ -138,7 +139,7 @@ class Ledger(ChunkRows):
             raise no_room(self._path, error) from error
 
     def meta(self, key: str) -> str | None:
-        """A stored setting such as ``generation`` or ``embedder``."""
+        """A stored setting such as ``format`` or ``embedder``."""
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
 
@@ -146,14 +147,13 @@ class Ledger(ChunkRows):
         """Store a setting."""
         self._db.execute("INSERT INTO meta VALUES(?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value", (key, value))
 
-    @property
-    def generation(self) -> int:
-        """Counts changes of the indexes; a reader that sees a new number opens them again."""
-        return int(self.meta("generation") or 0)
+    def generation(self, kind: str) -> int:
+        """Counts changes of the ``vector`` or the ``lexical`` index; a reader that sees a new number opens it again."""
+        return int(self.meta(f"{kind}_generation") or 0)
 
-    def bump_generation(self) -> None:
-        """Tell readers that the indexes changed."""
-        self.set_meta("generation", str(self.generation + 1))
+    def bump_generation(self, kind: str) -> None:
+        """Tell readers that the ``vector`` or the ``lexical`` index changed."""
+        self.set_meta(f"{kind}_generation", str(self.generation(kind) + 1))
 
     # Files and their records
 
@@ -379,14 +379,14 @@ class Ledger(ChunkRows):
                 id=row[0],
                 title=row[1],
                 abstract=row[2],
-                authors=tuple(json.loads(row[3])),
+                authors=_listed(row[3]),
                 year=row[4],
                 venue=row[5],
                 url=row[6],
                 doi=row[7],
                 arxiv=row[8],
-                aliases=tuple(json.loads(row[9])),
-                keywords=tuple(json.loads(row[10])),
+                aliases=_listed(row[9]),
+                keywords=_listed(row[10]),
                 provenance=tuple(where.get(row[0], ())),
             )
             for row in rows
@@ -549,6 +549,10 @@ def no_room(path: Path, error: Exception) -> StoreError:
         f"{path.parent}: the store cannot be written ({error}).",
         "Free some space or mend the disk, then run the same again; nothing stored is lost.",
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text != "[]" else ()
 
 
 def _whole(abstracts: Sequence[str]) -> str:

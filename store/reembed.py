@@ -45,10 +45,10 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, 
         total, done = staged.count_to_embed(), 0
         while True:
             some = staged.entries_to_chunk(store.settings.batch)
-            cut = [(entry.id, chunk_entry(entry, embedder.count, embedder.limit)) for entry in some]
+            cut = [(entry, chunk_entry(entry, embedder.count, embedder.limit)) for entry in some]
             with ledger.transaction():
-                for id, chunks in cut:
-                    staged.put_chunks(id, chunks)
+                for entry, chunks in cut:
+                    staged.put_chunks(entry, chunks)
             batch = staged.chunks_to_embed(store.settings.batch)
             if not batch and not some:
                 break
@@ -86,7 +86,7 @@ def _switch(store: Store, embedder: Embedder) -> None:
     with ledger.transaction():
         ledger.end_staging(use=True)
         store.move_vectors(folder, collection)
-        ledger.bump_generation()
+        ledger.bump_generation("vector")
     store.drop_indexes()
     store.use_embedder(embedder)
     store.discard(old, held)

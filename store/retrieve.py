@@ -37,7 +37,7 @@ class Candidate:
         fused: weighted sum of the standardised scores; comparable within one question only.
         lexical: BM25; 0 where the entry holds none of the terms.
         dense: cosine of the question and the entry's best chunk, -1 to 1.
-        chunks: its stored vectors.
+        chunks: what is stored of its chunks, in order.
     """
 
     id: str
@@ -53,6 +53,7 @@ def retrieve(
     weights: dict[str, float],
     *,
     pool: int = POOL,
+    count: int | None = None,
     within: Filtered | None = None,
     lexical_weight: float = LEXICAL_WEIGHT,
 ) -> list[Candidate]:
@@ -63,6 +64,7 @@ def retrieve(
         vector: the question's unit vector ``[d]``.
         weights: its terms and how much each counts.
         pool: entries taken from each index.
+        count: at most this many candidates; None for all of both pools.
         within: only these entries.
         lexical_weight: share of the lexical score in the fused one, 0 to 1.
 
@@ -83,19 +85,27 @@ def retrieve(
         lexical = dict(lexical_pool)
         lexical |= store.lexical.score(weights, [id for id in dense_pool if id not in lexical])
         ids = sorted({*dense_pool, *lexical})
+    best: dict[str, float] = {}
+    for id, row in store.ledger.chunk_vectors(ids):
+        best[id] = max(best.get(id, -1.0), float(row @ vector))
     chunks: dict[str, list[ChunkVectors]] = {}
-    for row in store.ledger.vectors(ids):
-        chunks.setdefault(row.entry, []).append(row)
-    for row in _embedded_now(store, [id for id in ids if id not in chunks], lexical):
-        chunks.setdefault(row.entry, []).append(row)
-    ids = [id for id in ids if id in chunks]
+    for made in _embedded_now(store, [id for id in ids if id not in best], lexical):
+        chunks.setdefault(made.entry, []).append(made)
+    best |= {id: max(float(made.vector @ vector) for made in rows) for id, rows in chunks.items()}
+    ids = [id for id in ids if id in best]
     if not ids:
         return []
-    dense = np.array([max(float(row.vector @ vector) for row in chunks[id]) for id in ids])
+    dense = np.array([best[id] for id in ids])
     sparse = np.array([lexical.get(id, 0.0) for id in ids])
     fused = lexical_weight * standardise(sparse) + (1 - lexical_weight) * standardise(dense)
-    found = [Candidate(id, float(f), float(s), float(d), tuple(chunks[id])) for id, f, s, d in zip(ids, fused, sparse, dense, strict=True)]
-    return sorted(found, key=lambda c: (-c.fused, c.id))
+    order = sorted(range(len(ids)), key=lambda at: (-fused[at], ids[at]))[:count]
+    for stored in store.ledger.vectors([id for at in order if (id := ids[at]) not in chunks]):
+        chunks.setdefault(stored.entry, []).append(stored)
+    return [
+        Candidate(ids[at], float(fused[at]), float(sparse[at]), float(dense[at]), tuple(chunks[ids[at]]))
+        for at in order
+        if ids[at] in chunks
+    ]
 
 
 def _embedded_now(store: Store, ids: Sequence[str], lexical: Mapping[str, float]) -> list[ChunkVectors]:
@@ -108,7 +118,7 @@ def _embedded_now(store: Store, ids: Sequence[str], lexical: Mapping[str, float]
         assert embedder is not None
         chunks = chunk_entry(entry, embedder.count, embedder.limit)
         for chunk, made in zip(chunks, embedder.embed_chunks(chunks), strict=True):
-            rows.append(packed(chunk, made.vector, made.rows))
+            rows.append(packed(entry, chunk, made.vector, made.rows))
     return rows
 
 

@@ -7,11 +7,15 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from store.term_rows import pack_terms
+
 FORMAT = 2
+# A row of chunks takes 6 KB; pages of 4 KB would make it three, and many small ones are slower to find.
+PAGE = 32768
 
 _CHUNKS = """
   id TEXT PRIMARY KEY, entry TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
-  carried TEXT, sentences TEXT NOT NULL, vector BLOB, sentence_vectors BLOB, indexed INTEGER NOT NULL DEFAULT 0"""
+  carried TEXT, sentences TEXT NOT NULL, terms BLOB, vector BLOB, sentence_vectors BLOB, indexed INTEGER NOT NULL DEFAULT 0"""
 
 # Rows of this size would waste a page each in a table WITHOUT ROWID.
 _RECORDS = """
@@ -46,7 +50,7 @@ CREATE INDEX keys_entry ON keys(entry);
 CREATE TABLE removals(kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;
 """
 
-# Format 1: no keywords, chunks cut with the entry, records of a file by their place alone.
+# Format 1: no keywords, no terms, chunks cut with the entry, records of a file by their place alone.
 _TO_2 = f"""
 ALTER TABLE records RENAME TO records_1;
 DROP INDEX records_entry;
@@ -57,6 +61,8 @@ ALTER TABLE entries ADD COLUMN keywords TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE entries ADD COLUMN chunked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN author_names TEXT NOT NULL DEFAULT '';
 ALTER TABLE entries ADD COLUMN venue_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE chunks ADD COLUMN terms BLOB;
+UPDATE chunks SET terms = (SELECT packed_terms(title, abstract, sentences) FROM entries WHERE id = chunks.entry);
 UPDATE entries SET chunked = 1, author_names = folded_names(authors), venue_name = folded(venue);
 {_FILTERS}
 CREATE INDEX entries_chunked ON entries(chunked) WHERE chunked = 0;
@@ -68,6 +74,10 @@ _STEPS = {1: _TO_2}
 def folded_names(names: Sequence[str]) -> str:
     """Authors' names as a filter looks through them."""
     return "\n".join(names).casefold()
+
+
+def _packed_terms(title: str | None, abstract: str, sentences: str) -> bytes:
+    return pack_terms(title, [abstract[start:end] for start, end in json.loads(sentences)], abstract)
 
 
 def create(db: sqlite3.Connection) -> None:
@@ -115,6 +125,7 @@ def migrate(db: sqlite3.Connection, path: Path, found: int) -> None:
     unfinished.replace(backup)
     db.create_function("folded", 1, lambda text: (text or "").casefold(), deterministic=True)
     db.create_function("folded_names", 1, lambda text: folded_names(json.loads(text)), deterministic=True)
+    db.create_function("packed_terms", 3, _packed_terms, deterministic=True)
     db.execute("BEGIN IMMEDIATE")
     try:
         for step in range(found, FORMAT):

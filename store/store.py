@@ -74,8 +74,9 @@ class Store:
         self._embedder = embedder
         self._vectors: VectorIndex | None = None
         self._lexical: LexicalIndex | None = None
-        self._seen: int | None = None
-        self._whole: int | None = None
+        # Of each index, the generation that is open here.
+        self._seen: dict[str, int] = {}
+        self._whole: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Release files and indexes."""
@@ -156,7 +157,8 @@ class Store:
         Raises:
             StoreError: it cannot be opened, or is not where the settings say.
         """
-        self._notice_changes()
+        if self._changed("vector"):
+            self._drop_vectors()
         if self._vectors is None:
             url = self.settings.chroma_url or ""
             home = self.ledger.meta("vector_home")
@@ -172,7 +174,7 @@ class Store:
                     f"{self.path}: the vectors of this store are in {where}, the settings name {url or 'its own folder'}.",
                     f"Bring them there: assistant doctor --repair; or: assistant config {f'set chroma_url {home}' if home else 'unset chroma_url'}",
                 )
-            self._vectors = self.open_vectors(self.vector_path, self._collection)
+            self._vectors = self.open_vectors(self.vector_path, self.collection)
         return self._vectors
 
     def open_vectors(self, folder: Path, collection: str) -> VectorIndex:
@@ -184,7 +186,8 @@ class Store:
     @property
     def lexical(self) -> LexicalIndex:
         """The lexical index, opened again when another process has changed it."""
-        self._notice_changes()
+        if self._changed("lexical"):
+            self._lexical = None
         if self._lexical is None:
             self._lexical = LexicalIndex(self.lexical_path)
         return self._lexical
@@ -195,8 +198,8 @@ class Store:
         Raises:
             StoreError: one of them lost entries.
         """
-        generation = self.ledger.generation
-        if self._whole == generation:
+        now = (self.ledger.generation("vector"), self.ledger.generation("lexical"))
+        if self._whole == now:
             return
         for name, held, marked in (
             ("vector", self.vectors.count(), self.ledger.marked("chunk")),
@@ -206,7 +209,7 @@ class Store:
                 raise StoreError(
                     f"{self.path}: the {name} index holds {held} of {marked}.", "Rebuild it from the ledger: assistant doctor --repair"
                 )
-        self._whole = generation
+        self._whole = now
 
     # A rebuilt index goes into a folder of its own, so that readers of the old one are not disturbed.
 
@@ -223,7 +226,8 @@ class Store:
         return self.path / (folder if folder.partition(".")[0] == base else base)
 
     @property
-    def _collection(self) -> str:
+    def collection(self) -> str:
+        """Name of the vector index's collection."""
         return self.ledger.meta("collection") or COLLECTION
 
     def new_place(self) -> tuple[Path, str]:
@@ -257,13 +261,13 @@ class Store:
                 base = f"tantivy{ANALYSIS}"
                 self.ledger.set_meta("lexical_folder", f"{base}.{self._number(base)}")
                 self.ledger.unmark("entry")
-            self.ledger.bump_generation()
+            self.ledger.bump_generation(kind)
         self.drop_indexes()
         self.discard(old, held if kind == "vector" else None)
 
     def held_collection(self) -> str | None:
         """The collection that a server holds of this store, if any."""
-        return self._collection if self.settings.chroma_url and self.ledger.meta("vector_home") == self.settings.chroma_url else None
+        return self.collection if self.settings.chroma_url and self.ledger.meta("vector_home") == self.settings.chroma_url else None
 
     def discard(self, folder: Path, collection: str | None) -> None:
         """Delete an index that nothing points at any more: a folder, and a server's collection where one is named."""
@@ -273,9 +277,9 @@ class Store:
             with contextlib.suppress(StoreError):
                 self.open_vectors(folder, collection).clear()
 
-    def committed(self) -> None:
-        """Note that the open indexes already show the ledger's present generation."""
-        self._seen = self.ledger.generation
+    def committed(self, kind: str) -> None:
+        """Note that the open ``vector`` or ``lexical`` index already shows what has just been committed."""
+        self._seen[kind] = self.ledger.generation(kind)
 
     def resolve(self, name: str) -> Entry:
         """The entry a person means.
@@ -300,17 +304,21 @@ class Store:
             raise NotFoundError(f"No entry {name!r} in this store.", "Find its id with: assistant search WORDS")
         return entry
 
-    def _notice_changes(self) -> None:
-        now = self.ledger.generation
-        if self._seen is not None and now != self._seen:
-            self.drop_indexes()
-        self._seen = now
+    def _changed(self, kind: str) -> bool:
+        """Whether an index was changed by another process since it was looked at."""
+        before, now = self._seen.get(kind), self.ledger.generation(kind)
+        self._seen[kind] = now
+        return before != now
 
     def drop_indexes(self) -> None:
         """Close both indexes; they are opened again when they are used."""
+        self._drop_vectors()
+        self._lexical = None
+
+    def _drop_vectors(self) -> None:
         if self._vectors is not None:
             self._vectors.close()
-        self._vectors = self._lexical = None
+        self._vectors = None
 
 
 def _collection_name() -> str:

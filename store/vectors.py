@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from store.errors import IndexDamagedError, SettingsError, StoreError
+from store.ids import entry_of
 
 Vector = npt.NDArray[np.float32]
 COLLECTION = "chunks"
@@ -144,14 +145,13 @@ class VectorIndex:
         if not total:
             return []
         try:
-            found = self._collection.query(
-                query_embeddings=[vector.tolist()], n_results=min(count, total), include=["metadatas", "distances"]
-            )
+            # A chunk's id begins with its entry's, so what else Chroma holds of it need not be read.
+            found = self._collection.query(query_embeddings=[vector.tolist()], n_results=min(count, total), include=["distances"])
         except BaseException as error:
             raise self._fault(error) from error
         best: dict[str, float] = {}
-        for row, distance in zip(found["metadatas"][0], found["distances"][0], strict=True):
-            best.setdefault(row["entry"], 1.0 - float(distance))
+        for id, distance in zip(found["ids"][0], found["distances"][0], strict=True):
+            best.setdefault(entry_of(id), 1.0 - float(distance))
         return list(best.items())
 
     def ids(self) -> set[str]:

@@ -26,10 +26,18 @@ class Pace:
 
     def __init__(self, total: int) -> None:
         self.total = total
+        self._first: int | None = None
+        self._done = 0
         self._seen: deque[tuple[float, int]] = deque()
 
     def note(self, now: float, done: int) -> None:
         """Take down how far it is at a time in seconds."""
+        self._done = done
+        if self._first is None:
+            self._first = done
+        # Until the first is done time goes by with loading and compiling, which says nothing of the rest.
+        if done == self._first:
+            return
         self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[0][0] > _WINDOW:
             self._seen.popleft()
@@ -37,6 +45,8 @@ class Pace:
     @property
     def rate(self) -> float | None:
         """Work a second; None before that can be said."""
+        if not self._seen:
+            return None
         (first, start), (last, done) = self._seen[0], self._seen[-1]
         return (done - start) / (last - first) if last - first > 1 and done > start else None
 
@@ -44,7 +54,7 @@ class Pace:
     def remaining(self) -> float | None:
         """Seconds; None before that can be said."""
         rate = self.rate
-        return (self.total - self._seen[-1][1]) / rate if rate and self.total else None
+        return (self.total - self._done) / rate if rate and self.total else None
 
 
 def bar() -> Progress | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from assistant.evidence import STATES, Scored, points_elsewhere
@@ -230,9 +231,9 @@ def rescored(found: Sequence[Member], focus: Mapping[str, Mapping[int, float]]) 
         found: the topic's papers.
         focus: score of each sentence by entry id and start.
     """
-    changed = []
-    for member in found:
-        scores = focus.get(member.scored.entry.id, {})
-        sentences = tuple(replace(e, score=_FOCUS * scores.get(e.start, e.score)) for e in member.scored.sentences)
-        changed.append(replace(member, scored=replace(member.scored, sentences=sentences)))
-    return changed
+    return [replace(member, scored=replace(member.scored, weigh=partial(_weighed_anew, member.scored, focus))) for member in found]
+
+
+def _weighed_anew(scored: Scored, focus: Mapping[str, Mapping[int, float]]) -> tuple[Evidence, ...]:
+    scores = focus.get(scored.entry.id, {})
+    return tuple(replace(e, score=_FOCUS * scores.get(e.start, e.score)) for e in scored.sentences)

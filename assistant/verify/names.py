@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from assistant.abbreviations import definitions
+from store.abbreviations import definitions
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-–/.+][^\W_]+)*\+*")
 _PARTS = re.compile(r"[-–/.+\s]")

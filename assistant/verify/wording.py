@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.abbreviations import expanded_terms
+from store.abbreviations import expanded_terms
 from store.lexical import word_terms
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")

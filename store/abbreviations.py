@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 
 from store.lexical import terms
@@ -43,13 +44,19 @@ def expanded_terms(sentence: str, text: str) -> set[str]:
         text: the text that defines abbreviations.
     """
     held = set(terms(sentence))
+    return held | expansions(held, text)
+
+
+def expansions(held: Set[str], text: str) -> set[str]:
+    """What :func:`expanded_terms` adds to the terms that a sentence holds."""
+    grown = set(held)
     for short, long in definitions(text):
         of_short, of_long = set(terms(short)), set(terms(long))
-        if of_short and of_short <= held:
-            held |= of_long
-        elif of_long and of_long <= held:
-            held |= of_short
-    return held
+        if of_short and of_short <= grown:
+            grown |= of_long
+        elif of_long and of_long <= grown:
+            grown |= of_short
+    return grown - held
 
 
 def _is_short_form(text: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.abbreviations import definitions, expanded_terms
+from store.abbreviations import definitions, expanded_terms
 from store.lexical import terms
 
 
