@@ -6,7 +6,9 @@ vectors: it must open it again when the ledger's generation changes.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -62,6 +64,7 @@ class VectorIndex:
                     settings=settings,
                 )
             else:
+                _require_schema(path / "chroma.sqlite3")
                 self._client = chromadb.PersistentClient(str(path), settings=settings)
             self._collection: Any = self._client.get_or_create_collection(
                 collection, configuration=cast(Any, {"hnsw": _HNSW}), embedding_function=None
@@ -193,3 +196,10 @@ class VectorIndex:
             self._client.delete_collection(self._collection.name)
         except BaseException as error:
             raise self._fault(error) from error
+
+
+def _require_schema(file: Path) -> None:
+    """Raise where SQLite cannot read a database's schema; Chroma's native part may end the process over that."""
+    if file.exists():
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()

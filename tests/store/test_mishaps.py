@@ -95,7 +95,7 @@ def test_every_file_of_an_index_may_be_hurt(made: Path, tmp_path: Path, part: st
     files = [p for p in files if not p.name.endswith("lock")]
     assert files
     chance = random.Random(f"{part}{what.__name__}")
-    for number, file in enumerate(chance.sample(files, min(3, len(files)))):
+    for number, file in enumerate(chance.sample(files, min(2, len(files)))):
         hurt = tmp_path / f"hurt-{number}"
         shutil.copytree(made, hurt)
         what(hurt / file, chance)
@@ -103,14 +103,28 @@ def test_every_file_of_an_index_may_be_hurt(made: Path, tmp_path: Path, part: st
         assert done.returncode == 0, (file, done.stderr[-2000:])
 
 
-def test_an_index_that_ends_the_program_is_named_and_mended(made: Path) -> None:
-    # Chroma's native part aborts where a text of its database is no UTF-8.
-    with sqlite3.connect(made / "chroma" / "chroma.sqlite3") as db:
-        db.execute("UPDATE migrations SET sql = CAST(x'80be' AS TEXT), filename = CAST(x'80be' AS TEXT)")
+def hurt_schema(store: Path) -> None:
+    # Chroma's native part aborts where what SQLite says of its schema is no UTF-8.
+    with sqlite3.connect(store / "chroma" / "chroma.sqlite3") as db:
+        db.execute("PRAGMA writable_schema=1")
+        db.execute("UPDATE sqlite_master SET sql = CAST(CAST(sql AS BLOB) || x'20be' AS TEXT) WHERE name = 'collections'")
     db.close()
+
+
+def test_an_index_that_would_end_the_program_is_named_and_mended(made: Path) -> None:
+    hurt_schema(made)
+    with pytest.raises(IndexDamagedError, match="cannot be used"):
+        VectorIndex(made / "chroma")
     done = subprocess.run([sys.executable, "-c", MEND, str(made), str(COUNT)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "vector"
+
+
+def test_an_index_that_does_end_the_program_is_named(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.doctor._TRIAL", "import os; os.abort()")
+    with Store(made, embedder=HashEmbedder()) as store:
+        (finding,) = examine(store)
+        assert finding.part == "vector" and "ends the program (signal 6)" in finding.text
 
 
 @pytest.mark.parametrize("part", ["chroma", "tantivy2"])
