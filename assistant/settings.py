@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from assistant.config import APP
 from assistant.llm.spec import NONE, ModelSettings
 from store.errors import SettingsError
-from store.settings import BUILTIN_EMBEDDER, StoreSettings
+from store.settings import BUILTIN_EMBEDDER, ServerUrl, StoreSettings
 
 _PREFIX = "ASSISTANT_"
 
@@ -39,7 +39,7 @@ class Settings(ModelSettings):
     embedder_key_env: str = ""
     embedder_key_file: str = ""
     embedder_price: float | None = Field(default=None, ge=0)
-    chroma_url: str = ""
+    chroma_url: ServerUrl = ""
     chroma_token_env: str = ""
     lock_timeout: float = Field(default=10.0, ge=0, le=3600)
 
@@ -182,6 +182,7 @@ def _toml(value: Any) -> str:
 def _explained(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
-    return SettingsError(
-        f"{name} ({origins.get(name, 'value')}): {first['msg'].lower()}, not {first['input']!r}.", "See: assistant config list"
-    )
+    # A rule of ours says it all, and the value may hold what must not be shown.
+    own = first["type"] == "value_error"
+    what = first["msg"].removeprefix("Value error, ") if own else f"{first['msg'].lower()}, not {first['input']!r}"
+    return SettingsError(f"{name} ({origins.get(name, 'value')}): {what}.", "See: assistant config list")

@@ -6,10 +6,10 @@ import hashlib
 import json
 
 from assistant.llm import Message, ModelError, ModelSettings, make_model, said
-from assistant.llm.tokens import count
 from assistant.templates import load_template
 from assistant.write.second import REPLY, verdict
 from evals.corpora import cache_path
+from store.tokens import count
 
 
 class ModelJudge:

@@ -127,10 +127,11 @@ class ChunkRows:
             if row[2] is not None
         ]
 
-    def chunk_vectors(self, entries: Sequence[str]) -> list[tuple[str, Vector]]:
-        """(entry id, vector) of the chunks of some entries."""
-        rows = select(self._db, f"SELECT entry, vector FROM {self._table}", "entry", entries)
-        return [(entry, np.frombuffer(blob, dtype="<f4")) for entry, blob in rows if blob is not None]
+    def chunk_vectors(self, entries: Sequence[str]) -> tuple[list[str], Vector]:
+        """The entry ids and the vectors ``[n, d]`` of all chunks of some entries that have one."""
+        rows = [row for row in select(self._db, f"SELECT entry, vector FROM {self._table}", "entry", entries) if row[1] is not None]
+        whole = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4")
+        return [row[0] for row in rows], whole.reshape(len(rows), -1) if rows else np.zeros((0, 0), dtype=np.float32)
 
     def entry_vectors(self) -> Iterator[tuple[str, Vector]]:
         """The unit vector of every entry that has one, by id: the mean of its chunks'."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.embed import load_embedder
 from store.errors import EmbedderError, StoreError, UserError
-from store.estimate import Estimate, estimate
+from store.estimate import Approve, waiting_cost
 from store.ids import entry_of
 from store.indexing import Progress, index_pending
 from store.reembed import reembed
@@ -64,9 +63,7 @@ def ensure_whole(store: Store, progress: Progress | None = None) -> None:
         repair(store, examine(store), progress)
 
 
-def repair(
-    store: Store, findings: list[Finding], progress: Progress | None = None, approve: Callable[[Estimate], bool] | None = None
-) -> None:
+def repair(store: Store, findings: list[Finding], progress: Progress | None = None, approve: Approve | None = None) -> None:
     """Rebuild the indexes that findings name from the ledger, and finish what waits.
 
     Vectors come from the ledger; nothing is embedded again unless the store was made with another embedder than the
@@ -76,7 +73,7 @@ def repair(
         store: which.
         findings: what :func:`examine` found.
         progress: as in :func:`store.ingest.ingest`.
-        approve: told the cost before texts are sent to an embedder elsewhere; without it nothing is sent.
+        approve: told the cost before everything is embedded anew, or anything is sent to an embedder elsewhere; without it nothing is sent.
 
     Raises:
         StoreError: the ledger itself is damaged; nothing is changed.
@@ -90,15 +87,14 @@ def repair(
     if "embedder" in parts:
         embedder = load_embedder(store.settings)
         if not embedder.place or approve is not None:
-            reembed(store, embedder, progress, approve if embedder.place else None)
+            reembed(store, embedder, progress, approve)
         parts = {finding.part for finding in examine(store)}
     with store.writing():
         for part in ("vector", "lexical"):
             if part in parts:
                 store.reset_index(part)
-        waiting = store.ledger.count_to_embed()
-        send = bool(waiting and approve and store.embedder.place) and approve(estimate(store, store.embedder, waiting))  # type: ignore[misc]
-        index_pending(store, progress, send=send)
+        cost = waiting_cost(store)
+        index_pending(store, progress, send=cost is not None and approve is not None and approve(cost))
 
 
 def _other_embedder(store: Store) -> str | None:

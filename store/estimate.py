@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.chunk import chunk_entry
@@ -12,6 +13,9 @@ from store.store import Store
 _SAMPLE = 24
 # Whole text and sentences go out apart, so that everything but the spaces is sent twice.
 _SENT = 2
+
+
+Approve = Callable[["Estimate"], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +46,26 @@ class Estimate:
         return f"{what}: on this machine, about {spoken(self.seconds or 0)}."
 
 
-def estimate(store: Store, embedder: Embedder, entries: int, *, timed: bool = True) -> Estimate:
-    """Say what embedding some entries takes, from a sample of the store's.
+def waiting_cost(store: Store) -> Estimate | None:
+    """What embedding what waits will cost; None where nothing waits or nothing is sent anywhere."""
+    waiting = store.ledger.count_to_embed()
+    return estimate(store, store.embedder, waiting) if waiting and store.embedder.place else None
+
+
+def estimate(store: Store, embedder: Embedder, entries: int) -> Estimate:
+    """Say what embedding some entries takes, from a sample of the store's; on this machine the time is measured, in about a second.
 
     Args:
         store: has at least one entry.
         embedder: what would embed.
         entries: how many are to be embedded.
-        timed: measure the time too, which takes about a second; never where texts are sent away.
     """
     sample = store.ledger.sample_entries(_SAMPLE)
     tokens = sum(embedder.count(f"{entry.title or ''} {entry.abstract}") for entry in sample) / max(1, len(sample))
     total = round(tokens * entries * (_SENT if embedder.place else 1))
     dollars = total * embedder.price / 1e6 if embedder.place and embedder.price is not None else None
     seconds = None
-    if timed and not embedder.place:
+    if not embedder.place:
         chunks = [chunk for entry in sample for chunk in chunk_entry(entry, embedder.count, embedder.limit)]
         list(embedder.embed_chunks(chunks[:1]))
         began = time.perf_counter()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from store.chunk import chunk_entry
+from store.chunk_rows import ChunkRows
+from store.embed import Embedder
 from store.errors import IndexDamagedError
 from store.store import Store
 
@@ -33,26 +35,51 @@ def index_pending(store: Store, progress: Progress | None = None, *, send: bool 
     if total and store.embedder.place and not send:
         total = 0
     done = 0
-    while total:
-        _chunk_some(store)
-        chunks = ledger.chunks_to_embed(store.settings.batch)
-        if not chunks:
-            break
-        embedder = store.embedder
-        vectors = []
-        for result in embedder.embed_chunks(chunks):
-            vectors.append(result)
-            done += 1
-            if progress:
-                progress("embedding", done, max(total, done))
-        with ledger.transaction():
-            if not ledger.meta("embedder"):
-                ledger.set_meta("embedder", embedder.name)
-            for chunk, result in zip(chunks, vectors, strict=True):
-                ledger.put_vectors(chunk.id, result.vector, result.rows)
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress("embedding", done, max(total, done))
+
+    for _ in embed_waiting(store, ledger, store.embedder, one_more) if total else ():
         _healed(store, "vector", _fill_vectors)
     _healed(store, "vector", _fill_vectors)
     return done
+
+
+def embed_waiting(store: Store, rows: ChunkRows, embedder: Embedder, told: Callable[[], None]) -> Iterator[None]:
+    """Cut and embed what waits in a table of chunks, batch by batch.
+
+    Args:
+        store: whose ledger holds the table.
+        rows: the table.
+        embedder: for it.
+        told: called after each chunk.
+
+    Yields:
+        After each commit.
+    """
+    ledger, batch = store.ledger, store.settings.batch
+    while True:
+        entries = rows.entries_to_chunk(batch)
+        cut = [(entry, chunk_entry(entry, embedder.count, embedder.limit)) for entry in entries]
+        with ledger.transaction():
+            for entry, chunks in cut:
+                rows.put_chunks(entry, chunks)
+        waiting = rows.chunks_to_embed(batch)
+        if not waiting and not entries:
+            return
+        made = []
+        for result in embedder.embed_chunks(waiting):
+            made.append(result)
+            told()
+        with ledger.transaction():
+            if rows is ledger and not ledger.meta("embedder"):
+                ledger.set_meta("embedder", embedder.name)
+            for chunk, result in zip(waiting, made, strict=True):
+                rows.put_vectors(chunk.id, result.vector, result.rows)
+        yield
 
 
 def index_lexical(store: Store) -> None:
@@ -80,17 +107,6 @@ def _fill_lexical(store: Store) -> None:
             ledger.bump_generation("lexical")
         store.committed("lexical")
         removed = []
-
-
-def _chunk_some(store: Store) -> None:
-    """Cut as many entries as a batch takes."""
-    ledger = store.ledger
-    if entries := ledger.entries_to_chunk(store.settings.batch):
-        embedder = store.embedder
-        cut = [(entry, chunk_entry(entry, embedder.count, embedder.limit)) for entry in entries]
-        with ledger.transaction():
-            for entry, chunks in cut:
-                ledger.put_chunks(entry, chunks)
 
 
 def _fill_vectors(store: Store) -> None:

@@ -6,23 +6,23 @@ loses nothing and repeats nothing but the batch it interrupted.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from store.errors import InputFileError, NotFoundError, UserError
-from store.estimate import Estimate, estimate
-from store.ids import identity_keys, make_id, normalise
+from store.estimate import Approve, Estimate, waiting_cost
+from store.identity import Identity
+from store.ids import identity_keys
 from store.indexing import Progress, index_lexical, index_pending
-from store.ledger import RecordRow, SourceRow, keys_of, record_body
 from store.parse import Parsed, Reading, open_source
 from store.parse.reader import file_hash
+from store.record_rows import RecordRow, SourceRow, keys_of, record_body
 from store.rejects import RejectsFile
 from store.store import Store
 from store.tally import Tally
@@ -32,10 +32,6 @@ from store.types import Entry, Record, Reject
 _PARSING = 1
 _COMMIT = 1000
 _LEXICAL = 20_000
-_SAME_ABSTRACT = 0.7
-_SAME_PAPER = 0.3
-# Hex digits of SHA-256.
-_HASH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ def ingest(
     prune: bool = False,
     rejects: Path | None = None,
     progress: Progress | None = None,
-    approve: Callable[[Estimate], bool] | None = None,
+    approve: Approve | None = None,
 ) -> IngestReport:
     """Read files into a store.
 
@@ -117,7 +113,7 @@ def ingest(
                     files.append(replace(report, rejects=_shown(kept.close())))
                 totals = store.ledger.counts()
                 counts = tally.counts()
-                cost = _cost(store)
+                cost = waiting_cost(store)
                 if dry_run:
                     raise _DryRun
         except _DryRun:
@@ -141,14 +137,6 @@ def ingest(
 
 def _shown(path: Path | None) -> str | None:
     return str(path) if path else None
-
-
-def _cost(store: Store) -> Estimate | None:
-    """What embedding what waits will cost; None where nothing is sent anywhere."""
-    waiting = store.ledger.count_to_embed()
-    if not waiting or not store.embedder.place:
-        return None
-    return estimate(store, store.embedder, waiting)
 
 
 def forget(store: Store, name: str) -> tuple[str, int, int]:
@@ -206,6 +194,7 @@ class _File:
     ) -> None:
         self._store, self._ledger, self._path, self._reading, self._tally = store, store.ledger, path, reading, tally
         self._prune, self._dry_run, self._progress, self._kept = prune, dry_run, progress, kept
+        self._identity = Identity(store.ledger, tally)
         self.rejected: list[Reject] = []
         self._source: int | None = None
 
@@ -282,9 +271,9 @@ class _File:
             self._tally.mark(row.entry, "seen")
             return
         corrected = row is not None and not set(keys_of(row.body)).isdisjoint(identity_keys(record))
-        entry = self._entry_of(record, row, corrected=corrected)
+        entry = self._identity.entry_of(record, source, row, corrected=corrected)
         if entry is None:
-            entry = self._new_id(record)
+            entry = self._identity.new_id(record)
             self._tally.mark(entry, "added")
         # A corrected record takes the place of what it was; another paper's stays until it is pruned.
         if row and row.entry != entry and not corrected:
@@ -297,59 +286,6 @@ class _File:
         ledger.add_keys(entry, (*identity_keys(record), *(f"alias:{alias}" for alias in record.aliases)))
         self._tally.mark(entry, "seen")
         _refresh(self._store, entry, self._tally)
-
-    def _entry_of(self, record: Record, row: RecordRow | None, *, corrected: bool) -> str | None:
-        """The entry a record belongs to; entries that it shows to be one paper become one. None for a paper that is new."""
-        ledger = self._ledger
-        if record.id and ledger.get(record.id):
-            return record.id
-        keys = identity_keys(record)
-        found: list[str] = []
-        for key in keys:
-            entry = ledger.find_key(key)
-            if entry and entry not in found and not (key.startswith("title:") and self._differs(record, entry)):
-                found.append(entry)
-        if row and corrected:
-            others = ledger.keys_beside(row.entry, self._source, row.ordinal)
-            if row.entry in found and others and others.isdisjoint(keys):
-                # What bound it to that entry was its own mistake.
-                found.remove(row.entry)
-            elif not found and not others:
-                found = [row.entry]
-        if record.id:
-            # What we wrote says which records are one paper; it joins only what other files brought.
-            found = [entry for entry in found if not ledger.only_from(entry, self._source)]
-        if not found:
-            return _edited_untitled(record, row)
-        main = ledger.oldest(found)
-        for other in found:
-            if other != main:
-                ledger.join_entries(main, other)
-                self._tally.mark(other, "removed")
-        return main
-
-    def _differs(self, record: Record, id: str) -> bool:
-        """Whether a paper of the same title is another one: each has a DOI or arXiv id of its own, and their abstracts are not alike."""
-        held = self._ledger.get(id)
-        if held is None or not (
-            (record.doi and held.doi and record.doi != held.doi) or (record.arxiv and held.arxiv and record.arxiv != held.arxiv)
-        ):
-            return False
-        ours, theirs = set(normalise(record.abstract).split()), set(normalise(held.abstract).split())
-        return len(ours & theirs) < _SAME_PAPER * len(ours | theirs)
-
-    def _new_id(self, record: Record) -> str:
-        if record.id and not self._ledger.get(record.id) and not self._ledger.find_key(f"alias:{record.id}"):
-            return record.id
-        entry, digits = make_id(record), 6
-        if self._ledger.get(entry) and (record.doi or record.arxiv):
-            # Another paper was once known by this name and keeps it.
-            record = replace(record, doi=None, arxiv=None)
-            entry = make_id(record)
-        while self._ledger.get(entry):
-            digits += 2
-            entry = make_id(record, digits) if digits <= _HASH else f"{make_id(record)}-{digits}"
-        return entry
 
     def _finish(self, source: int, count: int, digest: str) -> FileReport:
         """Settle what the file no longer holds, once it has been read to its end."""
@@ -393,17 +329,6 @@ def _cut_short(last: Record, row: RecordRow | None) -> bool:
     before = json.loads(row.body)
     whole = str(before["abstract"])
     return before.get("title") == last.title and whole != last.abstract and whole.startswith(last.abstract)
-
-
-def _edited_untitled(record: Record, row: RecordRow | None) -> str | None:
-    """The entry of an untitled abstract that was edited in place."""
-    if record.title or row is None:
-        return None
-    before = json.loads(row.body)
-    if before.get("title"):
-        return None
-    alike = difflib.SequenceMatcher(None, before["abstract"], record.abstract, autojunk=False).ratio()
-    return row.entry if alike >= _SAME_ABSTRACT else None
 
 
 def _refresh(store: Store, id: str, tally: Tally) -> None:

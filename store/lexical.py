@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -19,6 +20,7 @@ _JOINT = re.compile(r"[-‐‑–/]")
 _MARKS = ".,;:()[]\"'"
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
 _ID, _TEXT = "id", "text"
+_FEW = 1000
 ALL = 10_000_000
 # Each begins with a literal, which is found fast; what must stand before it is looked at then.
 _ISE = re.compile(r"is(?<=\w{5})(?<!wis)(e[ds]?|ers?|ing|ations?|able)\b", re.IGNORECASE)
@@ -150,28 +152,34 @@ class LexicalIndex:
         except BaseException as error:
             raise _fault(error) from error
 
-    def query(self, weights: dict[str, float], count: int) -> list[tuple[str, float]]:
+    def query(self, weights: dict[str, float], count: int, among: Container[str] | None = None, depth: int = 0) -> list[tuple[str, float]]:
         """Entries by BM25.
 
         Args:
             weights: terms (as :func:`terms` gives them) and how much each counts.
             count: how many entries.
+            among: only these, looked for among the best.
+            depth: how many of the best, where only some are looked for.
 
         Returns:
             (entry id, score), best first; entries that hold none of the terms are not among them.
         """
-        return self._search(self._any_of(weights), count)
+        found = self._found(self._any_of(weights), max(count, depth))
+        return list(islice(found if among is None else (one for one in found if one[0] in among), count))
 
-    def score(self, weights: dict[str, float], ids: Sequence[str]) -> dict[str, float]:
-        """BM25 scores of given entries; those that hold none of the terms are left out."""
+    def score(self, weights: dict[str, float], ids: Sequence[str], count: int | None = None) -> dict[str, float]:
+        """BM25 scores of given entries, or of the best of them; those that hold none of the terms are left out."""
         from tantivy import Occur, Query
 
         if not ids or not weights:
             return {}
-        # One clause an id is twice as fast as a set of them, whose automaton runs through all ids.
-        these = Query.boolean_query([(Occur.Should, Query.term_query(self._schema, _ID, id)) for id in ids])
+        # Few are found faster one by one than by a set, whose automaton runs through all ids.
+        if len(ids) <= _FEW:
+            these = Query.boolean_query([(Occur.Should, Query.term_query(self._schema, _ID, id)) for id in ids])
+        else:
+            these = Query.term_set_query(self._schema, _ID, list(ids))
         query = Query.boolean_query([(Occur.Must, self._any_of(weights)), (Occur.Must, Query.const_score_query(these, 0.0))])
-        return dict(self._search(query, len(ids)))
+        return dict(self._found(query, count or len(ids)))
 
     def frequency(self, term: str) -> int:
         """Number of entries that hold a term."""
@@ -181,7 +189,7 @@ class LexicalIndex:
         """Ids of all entries held, with repeats where an entry is held twice."""
         from tantivy import Query
 
-        return [id for id, _ in self._search(Query.all_query(), max(1, min(ALL, self.count())))]
+        return [id for id, _ in self._found(Query.all_query(), max(1, min(ALL, self.count())))]
 
     def probe(self, texts: Sequence[tuple[str, str]]) -> list[str]:
         """Query with words of entries and list those that are not found by their own.
@@ -206,10 +214,11 @@ class LexicalIndex:
             [(Occur.Should, Query.boost_query(Query.term_query(self._schema, _TEXT, term), weight)) for term, weight in weights.items()]
         )
 
-    def _search(self, query: Any, count: int) -> list[tuple[str, float]]:
+    def _found(self, query: Any, count: int) -> Iterator[tuple[str, float]]:
         searcher = self._searcher
         try:
-            return [(searcher.doc(at)[_ID][0], float(score)) for score, at in searcher.search(query, count, count=False).hits]
+            for score, at in searcher.search(query, count, count=False).hits:
+                yield searcher.doc(at)[_ID][0], float(score)
         except BaseException as error:
             raise _fault(error) from error
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from store.chunk import chunk_entry
 from store.embed import Embedder
 from store.errors import StoreError
-from store.estimate import Estimate, estimate
-from store.indexing import Progress
+from store.estimate import Approve, estimate
+from store.indexing import Progress, embed_waiting
 from store.store import Store
 
 _VECTOR_BATCH = 2000
 
 
-def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, approve: Callable[[Estimate], bool] | None = None) -> int:
+def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, approve: Approve | None = None) -> int:
     """Embed everything with another embedder, beside the vectors there are, then use the new ones in one step.
 
     What was done before an interruption is kept and gone on with, unless still another embedder is named.
@@ -43,24 +40,15 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, 
         with ledger.transaction():
             staged = ledger.begin_staging(embedder.name)
         total, done = staged.count_to_embed(), 0
-        while True:
-            some = staged.entries_to_chunk(store.settings.batch)
-            cut = [(entry, chunk_entry(entry, embedder.count, embedder.limit)) for entry in some]
-            with ledger.transaction():
-                for entry, chunks in cut:
-                    staged.put_chunks(entry, chunks)
-            batch = staged.chunks_to_embed(store.settings.batch)
-            if not batch and not some:
-                break
-            vectors = []
-            for result in embedder.embed_chunks(batch):
-                vectors.append(result)
-                done += 1
-                if progress:
-                    progress(f"embedding with {embedder.name}", done, max(total, done))
-            with ledger.transaction():
-                for chunk, result in zip(batch, vectors, strict=True):
-                    staged.put_vectors(chunk.id, result.vector, result.rows)
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            if progress:
+                progress(f"embedding with {embedder.name}", done, max(total, done))
+
+        for _ in embed_waiting(store, staged, embedder, one_more):
+            pass
         _switch(store, embedder)
     return done
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ from store.types import Filtered
 Vector = npt.NDArray[np.float32]
 LEXICAL_WEIGHT = 0.3
 POOL = 200
-# Up to this many entries a filter's result is scored exactly; beyond, the pools are widened and filtered.
-_EXACT = 5000
+# What passes a filter is searched exactly where it is no more than this, or than the pools would have to be widened to; else these are, and are filtered.
+_EXACT = 1000
 _WIDEST = 20_000
 # Entries embedded while a question waits, where an ingest has not come to them: half a second's worth.
 _AT_ONCE = 20
@@ -72,22 +73,19 @@ def retrieve(
         The union of both pools, best first; ties by id.
     """
     store.require_whole()
-    if within is not None and len(within.ids) <= _EXACT:
-        ids = sorted(within.ids)
-        lexical = store.lexical.score(weights, ids)
-    else:
-        wide = pool if within is None else min(_WIDEST, pool * max(1, store.lexical.count() // max(1, len(within.ids))) * 2)
-        dense_pool = [id for id, _ in store.vectors.query(vector, wide)]
-        lexical_pool = store.lexical.query(weights, wide) if weights else []
-        if within is not None:
-            dense_pool = [id for id in dense_pool if id in within.ids][:pool]
-            lexical_pool = [(id, score) for id, score in lexical_pool if id in within.ids][:pool]
-        lexical = dict(lexical_pool)
-        lexical |= store.lexical.score(weights, [id for id in dense_pool if id not in lexical])
-        ids = sorted({*dense_pool, *lexical})
     best: dict[str, float] = {}
-    for id, row in store.ledger.chunk_vectors(ids):
-        best[id] = max(best.get(id, -1.0), float(row @ vector))
+    wide = pool if within is None else _widened(pool, store.lexical.count(), len(within.ids))
+    if within is not None and _is_narrow(len(within.ids), wide):
+        best = _cosines(store, sorted(within.ids), vector)
+        dense_pool = nsmallest(pool, best, key=lambda id: (-best[id], id))
+        lexical = store.lexical.score(weights, sorted(within.ids), pool)
+    else:
+        passing = None if within is None else within.ids
+        dense_pool = [id for id, _ in store.vectors.query(vector, wide) if passing is None or id in passing][:pool]
+        lexical = dict(store.lexical.query(weights, pool, passing, wide)) if weights else {}
+    lexical |= store.lexical.score(weights, [id for id in dense_pool if id not in lexical])
+    ids = sorted({*dense_pool, *lexical})
+    best |= _cosines(store, [id for id in ids if id not in best], vector)
     chunks: dict[str, list[ChunkVectors]] = {}
     for made in _embedded_now(store, [id for id in ids if id not in best], lexical):
         chunks.setdefault(made.entry, []).append(made)
@@ -106,6 +104,26 @@ def retrieve(
         for at in order
         if ids[at] in chunks
     ]
+
+
+def _widened(pool: int, count: int, passing: int) -> int:
+    """How far to look for a pool of entries that pass a filter: twice as far as would do if they were spread evenly."""
+    return min(_WIDEST, 2 * pool * max(1, count // max(1, passing)))
+
+
+def _is_narrow(passing: int, wide: int) -> bool:
+    return passing <= max(_EXACT, wide)
+
+
+def _cosines(store: Store, ids: Sequence[str], vector: Vector) -> dict[str, float]:
+    """The cosine of the best chunk of each entry that has vectors."""
+    owners, matrix = store.ledger.chunk_vectors(ids)
+    best: dict[str, float] = {}
+    if not owners:
+        return best
+    for id, cosine in zip(owners, (matrix @ vector).tolist(), strict=True):
+        best[id] = max(best.get(id, -1.0), cosine)
+    return best
 
 
 def _embedded_now(store: Store, ids: Sequence[str], lexical: Mapping[str, float]) -> list[ChunkVectors]:

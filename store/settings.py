@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from store.endpoints import without_password
+
+
+def _passwordless(url: str) -> str:
+    if without_password(url) != url:
+        raise ValueError("holds a password; put a token into an environment variable and name that: chroma_token_env")
+    return url
+
+
+ServerUrl = Annotated[str, AfterValidator(_passwordless)]
 BUILTIN_EMBEDDER = "all-MiniLM-L6-v2-int8"
 
 
@@ -32,7 +42,7 @@ class StoreSettings(BaseModel):
     embedder_key_env: str = ""
     embedder_key_file: str = ""
     embedder_price: float | None = Field(default=None, ge=0)
-    chroma_url: str | None = None
+    chroma_url: ServerUrl | None = None
     chroma_token_env: str = ""
     lock_timeout: float = Field(default=10.0, ge=0.0, le=3600.0)
     batch: int = Field(default=128, ge=1, le=4096)

@@ -63,10 +63,10 @@ class Store:
             if not create:
                 raise
             # Two that make a store at once must not both lay its tables.
-            with self.writing():
+            with self._locked():
                 self.ledger = Ledger(path / LEDGER, create=True)
         if self.ledger.format < FORMAT:
-            with self.writing():
+            with self._locked():
                 if backup := self.ledger.migrate():
                     self._notify(
                         f"The store was of an earlier format and has been brought to this one; the old ledger is kept as {backup}."
@@ -96,6 +96,15 @@ class Store:
         Raises:
             StoreBusyError: another process still holds it after ``lock_timeout`` seconds.
         """
+        with self._locked():
+            self.ledger.map_file(False)
+            try:
+                yield
+            finally:
+                self.ledger.map_file(True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / _LOCK)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from store.errors import IndexDamagedError, SettingsError, StoreError
+from store.errors import IndexDamagedError, SettingsError, StoreError, UserError
 from store.ids import entry_of
 
 Vector = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class VectorIndex:
         from chromadb.config import Settings
 
         settings = Settings(anonymized_telemetry=False)
-        try:
+        with self._explained():
             if url:
                 parts = urlsplit(url)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -69,16 +69,19 @@ class VectorIndex:
             self._collection: Any = self._client.get_or_create_collection(
                 collection, configuration=cast(Any, {"hnsw": _HNSW}), embedding_function=None
             )
-        except SettingsError:
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what Chroma raises into an error of ours; a damaged index makes its native part panic, which is no Exception."""
+        try:
+            yield
+        except (UserError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
             raise self._fault(error) from error
 
     def _fault(self, error: BaseException) -> StoreError:
         """What went wrong, as a person should hear it."""
-        # A damaged index makes Chroma's native part panic, which is no Exception.
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
-            raise error
         text = " ".join(str(error).split())[:300]
         if self._url:
             fix = "Start it (chroma run --path DIR) or mend chroma_url; the ledger holds every vector: assistant doctor --repair fills a new one."
@@ -96,13 +99,10 @@ class VectorIndex:
 
     def count(self) -> int:
         """Number of vectors, as it was when this was opened and as it has been changed from here."""
-        if self._count is not None:
-            return self._count
-        try:
-            self._count = int(self._collection.count())
-            return self._count
-        except BaseException as error:
-            raise self._fault(error) from error
+        if self._count is None:
+            with self._explained():
+                self._count = int(self._collection.count())
+        return self._count
 
     def upsert(self, rows: Sequence[tuple[str, str, Vector]]) -> None:
         """Add or replace vectors.
@@ -113,23 +113,19 @@ class VectorIndex:
         if not rows:
             return
         self._count = None
-        try:
+        with self._explained():
             self._collection.upsert(
                 ids=[row[0] for row in rows],
                 embeddings=np.array([row[2] for row in rows]),
                 metadatas=[{"entry": row[1]} for row in rows],
             )
-        except BaseException as error:
-            raise self._fault(error) from error
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take vectors out; ids that are not there are ignored."""
         self._count = None
-        try:
+        with self._explained():
             for start in range(0, len(ids), _PAGE):
                 self._collection.delete(ids=list(ids[start : start + _PAGE]))
-        except BaseException as error:
-            raise self._fault(error) from error
 
     def query(self, vector: Vector, count: int) -> list[tuple[str, float]]:
         """Nearest entries.
@@ -147,11 +143,9 @@ class VectorIndex:
         total = self.count()
         if not total:
             return []
-        try:
+        with self._explained():
             # A chunk's id begins with its entry's, so what else Chroma holds of it need not be read.
             found = self._collection.query(query_embeddings=[vector.tolist()], n_results=min(count, total), include=["distances"])
-        except BaseException as error:
-            raise self._fault(error) from error
         best: dict[str, float] = {}
         for id, distance in zip(found["ids"][0], found["distances"][0], strict=True):
             best.setdefault(entry_of(id), 1.0 - float(distance))
@@ -160,11 +154,9 @@ class VectorIndex:
     def ids(self) -> set[str]:
         """Ids of all vectors held."""
         found: set[str] = set()
-        try:
+        with self._explained():
             for offset in range(0, self.count(), _PAGE):
                 found.update(self._collection.get(include=[], limit=_PAGE, offset=offset)["ids"])
-        except BaseException as error:
-            raise self._fault(error) from error
         return found
 
     def probe(self, rows: Sequence[tuple[str, Vector]]) -> list[str]:
@@ -177,10 +169,11 @@ class VectorIndex:
         faults = []
         for id, vector in rows:
             try:
-                near = self._collection.query(query_embeddings=[vector.tolist()], n_results=_NEAR, include=[])
-                held = self._collection.get(ids=[id], include=["embeddings"])["embeddings"]
-            except BaseException as error:
-                return [f"a query fails: {self._fault(error).message}"]
+                with self._explained():
+                    near = self._collection.query(query_embeddings=[vector.tolist()], n_results=_NEAR, include=[])
+                    held = self._collection.get(ids=[id], include=["embeddings"])["embeddings"]
+            except StoreError as error:
+                return [f"a query fails: {error.message}"]
             if len(held) != 1 or float(np.dot(held[0], vector)) < 1 - 1e-3:
                 faults.append(f"{id}: its vector is not the one in the ledger")
             elif id not in near["ids"][0]:
@@ -192,10 +185,8 @@ class VectorIndex:
 
     def clear(self) -> None:
         """Drop the collection (of a server; a folder is deleted instead)."""
-        try:
+        with self._explained():
             self._client.delete_collection(self._collection.name)
-        except BaseException as error:
-            raise self._fault(error) from error
 
 
 def _require_schema(file: Path) -> None:

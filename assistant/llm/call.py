@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from assistant.llm.base import LanguageModel, Message, Usage
 from assistant.llm.guard import guarded
 from assistant.llm.spec import ModelSettings
-from assistant.llm.tokens import count, count_messages
+from assistant.llm.tokens import count_messages
+from store.tokens import count
 
 
 class Call:

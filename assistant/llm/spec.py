@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from assistant.llm.base import LanguageModel, ModelError
+from store.endpoints import KEYS, PLACES, find_key
 from store.errors import SettingsError
 
 NONE = "none"
-# Where the usual programs listen.
-PLACES = {
-    "openai": "https://api.openai.com/v1",
-    "ollama": "http://localhost:11434/v1",
-    "lmstudio": "http://localhost:1234/v1",
-    "llamacpp": "http://localhost:8080/v1",
-    "vllm": "http://localhost:8000/v1",
-}
-_OPENAI_KEY = "OPENAI_API_KEY"
 _FORMS = "Write NAME@URL, openai:NAME, ollama:NAME, lmstudio:NAME, llamacpp:NAME, vllm:NAME, a .gguf file, or package.module:Class."
 
 
@@ -90,7 +80,7 @@ def make_model(settings: ModelSettings) -> LanguageModel | None:
         return _endpoint(name, url, settings, settings.llm_key_env)
     place, colon, rest = text.partition(":")
     if colon and place in PLACES and rest:
-        return _endpoint(rest, PLACES[place], settings, settings.llm_key_env or (_OPENAI_KEY if place == "openai" else ""))
+        return _endpoint(rest, PLACES[place], settings, settings.llm_key_env or KEYS.get(place, ""))
     if colon and "." in place and rest.isidentifier():
         from assistant.llm.llamaindex import by_path
 
@@ -101,29 +91,6 @@ def make_model(settings: ModelSettings) -> LanguageModel | None:
 def _endpoint(name: str, url: str, settings: ModelSettings, variable: str) -> LanguageModel:
     from assistant.llm.llamaindex import openai_compatible
 
-    key = read_key(settings.llm_key_file) if settings.llm_key_file else os.environ.get(variable, "") if variable else ""
-    if variable and not key:
-        raise ModelError(
-            f"The environment variable {variable} is not set.", "Set it to the key, or name another: llm_key_env, llm_key_file."
-        )
+    key = find_key("llm", variable=variable, file=settings.llm_key_file, error=ModelError)
     timeout = settings.llm_timeout
     return openai_compatible(name, url, key, window=settings.llm_window, timeout=timeout, options=settings.llm_options)
-
-
-def read_key(name: str) -> str:
-    """The key in a file that only its owner can read.
-
-    Raises:
-        ModelError: it cannot be read, is empty, or others may read it.
-    """
-    path = Path(name).expanduser()
-    try:
-        open_to = stat.S_IMODE(path.stat().st_mode) & 0o077
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: the key cannot be read ({error}).", "Check llm_key_file.") from None
-    if open_to and os.name == "posix":
-        raise ModelError(f"{path}: others may read this key.", f"Run: chmod 600 {path}")
-    if not key:
-        raise ModelError(f"{path}: the file is empty.", "Put the key into it.")
-    return key

@@ -1,38 +1,16 @@
-"""Counting tokens with tiktoken, offline: the tables come with llama-index-core."""
+"""How many tokens a conversation takes."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 from assistant.llm.base import Message
+from store.tokens import count
 
 # What a chat format adds around a message, about.
 _AROUND = 4
 
 
-def count(text: str) -> int:
-    """Tokens of a text by cl100k, which is near enough for other models' windows."""
-    return len(_encoding().encode(text, disallowed_special=()))
-
-
 def count_messages(messages: Sequence[Message]) -> int:
     """Tokens of the turns sent to a model."""
     return sum(count(message.content) + _AROUND for message in messages)
-
-
-@lru_cache(maxsize=1)
-def _encoding() -> Any:
-    # Found without importing the package, which takes most of a second.
-    spec = find_spec("llama_index")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        tables = Path(folder) / "core" / "_static" / "tiktoken_cache"
-        if tables.is_dir():
-            os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(tables))
-    import tiktoken
-
-    return tiktoken.get_encoding("cl100k_base")

@@ -14,10 +14,10 @@ from assistant.topics.members import rarity_of
 from assistant.types import Near
 from store.ids import normalise
 from store.lexical import terms
+from store.retrieve import POOL, retrieve
 from store.store import Store
 from store.types import Entry, Filtered
 
-_POOL = 3
 _PHRASES = 4
 # A handful of abstracts tells less of which words are nouns.
 _NOUNS = 0.2
@@ -70,10 +70,8 @@ def related(store: Store, entry: Entry, count: int, name: str, within: Filtered 
         name: of the store.
         within: only these entries.
     """
-    store.require_whole()
-    vector = _vector(store, entry.id)
-    pool = _POOL * (count + 1) if within is None else max(_POOL * (count + 1), 2000)
-    found = [(id, s) for id, s in store.vectors.query(vector, pool) if id != entry.id and (within is None or id in within.ids)][:count]
+    near = retrieve(store, _vector(store, entry.id), {}, pool=max(POOL, count + 1), count=count + 1, within=within)
+    found = [(c.id, c.dense) for c in near if c.id != entry.id][:count]
     entries = store.ledger.entries([id for id, _ in found])
     rarity = rarity_of(store.lexical.count(), store.lexical.frequency)
     candidates = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.llm import Call, LanguageModel, Message, ModelSettings, Usage
-from assistant.llm.tokens import count, count_messages
+from assistant.llm.tokens import count_messages
 from assistant.templates import Template
 from assistant.types import Answer, Citation, Claim, Evidence, Removed
 from assistant.verify import Verifier
@@ -17,6 +17,7 @@ from assistant.write.extractive import disputed, headline
 from assistant.write.second import Objector
 from assistant.write.sources import Source, fence, make_sources, shown
 from store.errors import SettingsError
+from store.tokens import count
 from store.types import Entry
 
 _SENTENCES = {"answer": 4, "list": 6, "compare": 6, "theme": 5, "overview": 3}

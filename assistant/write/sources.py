@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.hostile import gives_orders
-from assistant.llm.tokens import count
 from assistant.types import Evidence
+from store.tokens import count
 from store.types import Entry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f​-‏‪-‮⁦-⁩]")

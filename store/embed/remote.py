@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from store.embed.base import ChunkEmbedding, Vector, unit
+from store.endpoints import without_password
 from store.errors import EmbedderError
+from store.tokens import count
 from store.types import Chunk
 
 # Texts a request: what OpenAI takes is 2,048, what a small server takes at once is less.
@@ -44,7 +43,7 @@ class LlamaIndexEmbedder:
 
     def count(self, text: str) -> int:
         """Number of cl100k tokens, by tiktoken."""
-        return len(_cl100k().encode(text, disallowed_special=()))
+        return count(text)
 
     def embed_query(self, text: str) -> Vector:
         """A question's vector ``[d]``.
@@ -141,11 +140,6 @@ def by_path(path: str, options: Mapping[str, Any], price: float | None) -> Llama
     return LlamaIndexEmbedder(model, f"{path}:{getattr(model, 'model_name', '')}", place=place, price=price, secrets=_secrets(options))
 
 
-def without_password(url: str) -> str:
-    """An address as it may be shown."""
-    return re.sub(r"(?<=//)[^/@]*@", "", url)
-
-
 def _passwords(url: str) -> list[str]:
     found = re.search(r"//[^/@:]*:?([^/@]*)@", url)
     return [found[1]] if found and found[1] else []
@@ -158,12 +152,3 @@ def _secrets(options: Mapping[str, Any]) -> list[str]:
         for name, value in options.items()
         if isinstance(value, str) and len(value) > 3 and re.search(r"key|token|secret|password", name, re.IGNORECASE)
     ]
-
-
-@lru_cache(maxsize=1)
-def _cl100k() -> Any:
-    import llama_index.core
-    import tiktoken
-
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(llama_index.core.__file__).parent / "_static" / "tiktoken_cache"))
-    return tiktoken.get_encoding("cl100k_base")

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from store.embed.base import Embedder
 from store.embed.onnx import OnnxEmbedder
+from store.endpoints import KEYS, PLACES, find_key
 from store.errors import EmbedderError
 from store.settings import BUILTIN_EMBEDDER, StoreSettings
 
 _MODELS = Path(__file__).parents[1] / "models"
-# Where the usual programs listen.
-PLACES = {
-    "openai": "https://api.openai.com/v1",
-    "ollama": "http://localhost:11434/v1",
-    "lmstudio": "http://localhost:1234/v1",
-    "llamacpp": "http://localhost:8080/v1",
-    "vllm": "http://localhost:8000/v1",
-}
-_OPENAI_KEY = "OPENAI_API_KEY"
 
 
 def shipped_embedder() -> OnnxEmbedder:
@@ -47,8 +37,7 @@ def load_embedder(settings: StoreSettings) -> Embedder:
         return openai_compatible(model, url, _key(settings, ""), options, settings.embedder_price)
     place, colon, rest = name.partition(":")
     if colon and rest and place in PLACES:
-        key = _key(settings, _OPENAI_KEY if place == "openai" else "")
-        return openai_compatible(rest, PLACES[place], key, options, settings.embedder_price)
+        return openai_compatible(rest, PLACES[place], _key(settings, KEYS.get(place, "")), options, settings.embedder_price)
     if colon and "." in place and rest.isidentifier():
         return by_path(name, options, settings.embedder_price)
     raise EmbedderError(
@@ -58,20 +47,4 @@ def load_embedder(settings: StoreSettings) -> Embedder:
 
 
 def _key(settings: StoreSettings, variable: str) -> str:
-    variable = settings.embedder_key_env or variable
-    if settings.embedder_key_file:
-        path = Path(settings.embedder_key_file).expanduser()
-        try:
-            open_to = stat.S_IMODE(path.stat().st_mode) & 0o077
-            key = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise EmbedderError(f"{path}: the key cannot be read ({error}).", "Check embedder_key_file.") from None
-        if open_to and os.name == "posix":
-            raise EmbedderError(f"{path}: others may read this key.", f"Run: chmod 600 {path}")
-        return key
-    key = os.environ.get(variable, "") if variable else ""
-    if variable and not key:
-        raise EmbedderError(
-            f"The environment variable {variable} is not set.", "Set it to the key, or name another: embedder_key_env, embedder_key_file."
-        )
-    return key
+    return find_key("embedder", variable=settings.embedder_key_env or variable, file=settings.embedder_key_file, error=EmbedderError)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from assistant.llm import ModelError, ModelSettings, make_model
-from assistant.llm.spec import read_key
 from assistant.settings import change, configured, keep_key, settings_path
 from assistant.templates import load_template, names
+from store.endpoints import read_key
 from store.errors import SettingsError
+from store.settings import StoreSettings
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +75,11 @@ def test_a_damaged_file_is_named() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_a_key_is_kept_for_its_owner_only(tmp_path: Path) -> None:
     path = keep_key("sk-1")
-    assert path.stat().st_mode & 0o777 == 0o600 and read_key(str(path)) == "sk-1"
+    assert path.stat().st_mode & 0o777 == 0o600 and read_key(str(path), "llm_key_file", ModelError) == "sk-1"
     assert "sk-1" not in settings_path().read_text()
     path.chmod(0o644)
     with pytest.raises(ModelError, match="others may read") as error:
-        read_key(str(path))
+        read_key(str(path), "llm_key_file", ModelError)
     assert "chmod 600" in error.value.fix
 
 
@@ -180,3 +181,11 @@ def test_the_commands(digest_store: Path) -> None:
     assert wrong.returncode == 2 and "not a model" in wrong.stderr
     never = command("ask", "--batch", "-", "--dry-run", "--store", str(digest_store), stdin="how does grokking arise?")
     assert never.returncode == 2 and "--dry-run" in never.stderr
+
+
+def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="chroma_token_env") as error:
+        change("chroma_url", "http://me:hunter2@localhost:8000")
+    assert "hunter2" not in str(error.value)
+    with pytest.raises(ValueError, match="holds a password"):
+        StoreSettings(chroma_url="http://me:hunter2@localhost:8000")

@@ -103,7 +103,7 @@ def test_keys_are_stable_unlike_and_say_nothing(sources: list[Source]) -> None:
 
 
 def test_sources_fit_the_budget_and_stay_with_their_paper() -> None:
-    from assistant.llm.tokens import count
+    from store.tokens import count
 
     entry = Entry("p", "A title", "x " * 2000, provenance=(Provenance("f", 1, 1),))
     evidence = [Evidence("p", f"Sentence number {n} says a thing of its own.", n, n + 1, "abstract", 1.0) for n in range(100)]

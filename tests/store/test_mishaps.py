@@ -243,6 +243,29 @@ def test_a_newer_store_is_refused_and_left_alone(made: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+
+
+def read_only(store: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that sees a folder as if on a disk that takes no writing."""
+    tried = ["unshare", "-rm", "sh", "-c", READ_ONLY, "sh", str(store)]
+    if shutil.which("unshare") is None or subprocess.run([*tried, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs a mount of its own, which this system does not let be made")
+    return subprocess.run([*tried, *command], capture_output=True, text=True, timeout=120)
+
+
+def test_a_read_only_disk_is_said_to_be_so_and_nothing_is_lost(made: Path, papers: Path) -> None:
+    before = {p: p.read_bytes() for p in made.rglob("*") if p.is_file()}
+    program = [sys.executable, "-c", "from assistant.faces.entry import main; main()"]
+    for command in (["ingest", str(papers)], ["search", "topic"], ["doctor", "--repair"], ["forget", papers.name], ["reembed"]):
+        done = read_only(made, *program, *command, "--store", str(made))
+        assert done.returncode == 2, (command, done.stdout, done.stderr)
+        assert "cannot be" in done.stderr and "Traceback" not in done.stderr
+    assert {p: p.read_bytes() for p in made.rglob("*") if p.is_file()} == before
+    with Store(made, embedder=HashEmbedder()) as store:
+        assert examine(store) == []
+
+
 FILL = """
 import resource, signal, sys
 from pathlib import Path
