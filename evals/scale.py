@@ -12,6 +12,7 @@ that is there already, whole, is only measured.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import itertools
 import json
@@ -64,11 +65,13 @@ def first_found(store: Path, notes: Path) -> None:
     from store.errors import UserError
 
     while True:
-        try:
-            if Assistant(store).search("neural network training"):
+        with contextlib.suppress(UserError):
+            assistant = Assistant(store)
+            found = assistant.search("neural network training")
+            assistant.close()
+            if found:
                 break
-        except UserError:
-            time.sleep(0.5)
+        time.sleep(0.5)
     notes.write_text("{}")
 
 
@@ -192,8 +195,8 @@ def measure(corpus: Path, questions: Path, work: Path, size: int, runs: int, kil
     doctor = time.perf_counter() - began
     disk = sum(p.stat().st_size for p in store.rglob("*") if p.is_file()) / 1e6
     embedding = [said for said in made["said"] if said[0] == "embedding"]
-    spent = made["seconds"] + (made["before"]["seconds"] if made["before"] else 0.0)
-    if made["before"]:
+    spent = made["seconds"] + (made["before"]["seconds"] if made.get("before") else 0.0)
+    if made.get("before"):
         print(f"{size}: killed {made['before']}, then whole after {made['seconds']:.0f} s", file=sys.stderr)
     return Row(
         entries=made["entries"],
@@ -241,11 +244,14 @@ def _ingesting(store: Path, lines: Path, notes: Path) -> subprocess.Popen[bytes]
 
 def _first_found(store: Path, lines: Path) -> float:
     """Seconds from the start of an ingest until a search beside it finds something."""
+    shutil.rmtree(store, ignore_errors=True)
     began, found = time.monotonic(), store.with_suffix(".json")
     with _ingesting(store, lines, store.with_suffix(".notes")) as begun:
-        subprocess.run([sys.executable, "-c", _code("first_found"), str(store), str(found)], check=True, timeout=600)
-        seconds = time.monotonic() - began
-        begun.kill()
+        try:
+            subprocess.run([sys.executable, "-c", _code("first_found"), str(store), str(found)], check=True, timeout=600)
+            seconds = time.monotonic() - began
+        finally:
+            begun.kill()
     shutil.rmtree(store)
     return seconds
 
@@ -254,6 +260,8 @@ def _killed(store: Path, lines: Path, notes: Path, after: float) -> dict[str, fl
     """Kill an ingest after so many seconds; how far it came."""
     with _ingesting(store, lines, notes) as begun:
         time.sleep(after)
+        if begun.poll() is not None:
+            raise SystemExit(f"the ingest was over before it could be killed, after {after:g} s")
         begun.kill()
     with Store(store) as opened:
         counts = opened.ledger.counts()

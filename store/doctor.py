@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from store.embed import load_embedder
-from store.errors import EmbedderError, StoreError, UserError
+from store.errors import EmbedderError, RefusedError, StoreError, UserError
 from store.estimate import Approve, waiting_cost
 from store.ids import entry_of
 from store.indexing import Progress, index_pending
@@ -18,6 +22,10 @@ from store.store import Store
 # Probes spread over the whole index; each costs a query and a look-up.
 _PROBES = 200
 _SHOWN = 5
+_FATAL = {
+    int(found): name for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV") if (found := getattr(signal, name, None)) is not None
+}
+_LARGEST_CODE = 255
 # Damage can make a native library end the process that reads it, so that is first tried in one of its own.
 _TRIAL = """
 import sys
@@ -25,7 +33,6 @@ from pathlib import Path
 import numpy as np
 from store.vectors import VectorIndex
 index = VectorIndex(Path(sys.argv[1]), collection=sys.argv[2])
-index.ids()
 index.query(np.ones(int(sys.argv[3]), dtype=np.float32), 10)
 """
 
@@ -87,7 +94,9 @@ def repair(store: Store, findings: list[Finding], progress: Progress | None = No
     if "embedder" in parts:
         embedder = load_embedder(store.settings)
         if not embedder.place or approve is not None:
-            reembed(store, embedder, progress, approve)
+            # Refused, it is left as it is, and the rest is mended.
+            with contextlib.suppress(RefusedError):
+                reembed(store, embedder, progress, approve)
         parts = {finding.part for finding in examine(store)}
     with store.writing():
         for part in ("vector", "lexical"):
@@ -111,12 +120,12 @@ def _other_embedder(store: Store) -> str | None:
 
 
 def _vector_findings(store: Store) -> list[Finding]:
-    expected = store.ledger.indexed_ids("chunk")
     if fatal := _ends_the_process(store):
         return [Finding("vector", fatal)]
+    expected = store.ledger.indexed_ids("chunk")
     try:
         held = store.vectors.ids()
-        findings = _differences("vector", "chunks", expected, held)
+        findings = _differences("vector", "chunks", expected, held, store.ledger.indexed_ids("chunk"))
         sample = sorted(expected & held)[:: max(1, len(expected & held) // _PROBES)]
         entries = sorted({entry_of(id) for id in sample})
         rows = {row.id: row.vector for row in store.ledger.vectors(entries)}
@@ -130,10 +139,13 @@ def _ends_the_process(store: Store) -> str | None:
     first = next(store.ledger.entry_vectors(), None)
     if store.settings.chroma_url or first is None or not store.vector_path.exists():
         return None
-    command = [sys.executable, "-c", _TRIAL, str(store.vector_path), store.collection, str(len(first[1]))]
-    code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
-    # Other faults are named by what is tried next.
-    return f"reading it ends the program (signal {-code})" if code < 0 else None
+    command = [sys.executable, "-P", "-c", _TRIAL, str(store.vector_path), store.collection, str(len(first[1]))]
+    here = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+    code = subprocess.run(
+        command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": here}
+    ).returncode
+    # Other faults are named by what is tried next. Windows has no signals, but codes no program gives itself.
+    return f"reading it ends the program ({_FATAL.get(-code, code)})" if -code in _FATAL or code > _LARGEST_CODE else None
 
 
 def _lexical_findings(store: Store) -> list[Finding]:
@@ -143,7 +155,7 @@ def _lexical_findings(store: Store) -> list[Finding]:
         faults = store.lexical.probe(_texts(store, sorted(expected)[:: max(1, len(expected) // _PROBES)]))
     except UserError as error:
         return [Finding("lexical", error.message)]
-    findings = _differences("lexical", "entries", expected, set(held))
+    findings = _differences("lexical", "entries", expected, set(held), store.ledger.indexed_ids("entry"))
     if len(held) != len(set(held)):
         findings.append(Finding("lexical", f"{len(held) - len(set(held))} entries are held twice"))
     return findings + [Finding("lexical", fault) for fault in faults[:_SHOWN]]
@@ -153,9 +165,10 @@ def _texts(store: Store, ids: list[str]) -> list[tuple[str, str]]:
     return [(entry.id, f"{entry.title or ''} {entry.abstract}") for entry in store.ledger.entries(ids).values()]
 
 
-def _differences(part: str, what: str, expected: set[str], held: set[str]) -> list[Finding]:
+def _differences(part: str, what: str, before: set[str], held: set[str], after: set[str]) -> list[Finding]:
+    """What an index lacks or has too much, by what the ledger said before and after it was read: another process may be writing."""
     findings = []
-    for ids, text in ((expected - held, "missing from"), (held - expected, "left over in")):
+    for ids, text in (((before & after) - held, "missing from"), (held - before - after, "left over in")):
         if ids:
             examples = ", ".join(sorted(ids)[:_SHOWN])
             findings.append(Finding(part, f"{len(ids)} {what} {text} the {part} index: {examples}"))

@@ -22,6 +22,10 @@ class UserError(Exception):
         return f"{self.message} {self.fix}".strip()
 
 
+class RefusedError(UserError):
+    """Something that was to be agreed to, and was not."""
+
+
 class InputFileError(UserError):
     """A file that cannot be read as a corpus."""
 

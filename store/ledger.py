@@ -281,10 +281,14 @@ class Ledger(ChunkRows, RecordRows):
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file."""
+        # Through the map, a part of the disk that cannot be read would end the process.
+        self.map_file(False)
         try:
             found = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(5)")]
         except sqlite3.DatabaseError as error:
             return [f"the ledger is damaged: {error}"]
+        finally:
+            self.map_file(True)
         return [] if found == ["ok"] else [f"the ledger is damaged: {text}" for text in found]
 
     def counts(self) -> dict[str, int]:

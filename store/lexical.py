@@ -12,7 +12,7 @@ from typing import Any
 
 from store.errors import IndexDamagedError, StoreError
 
-# Part of the index folder's name: an index made by another analysis is not read.
+# Part of the index folder's name: an index made by another analysis is not read. The terms in the ledger's chunks must then be made anew too, by a step in schema.py.
 ANALYSIS = 2
 _ANALYZER = "stemmed"
 _HEAP = 50_000_000

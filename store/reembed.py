@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.embed import Embedder
-from store.errors import StoreError
+from store.errors import RefusedError, StoreError
 from store.estimate import Approve, estimate
 from store.indexing import Progress, embed_waiting
 from store.store import Store
@@ -26,7 +26,8 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, 
         The number of chunks embedded now.
 
     Raises:
-        StoreError: there is nothing to embed, or it was not approved.
+        StoreError: there is nothing to embed.
+        RefusedError: it was not approved.
     """
     ledger = store.ledger
     with store.writing():
@@ -36,7 +37,7 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None, 
         staged = ledger.staging() if ledger.meta("next_embedder") == embedder.name else None
         left = staged.count_to_embed() if staged else entries
         if approve and not approve(estimate(store, embedder, left)):
-            raise StoreError("Nothing was embedded; the store is as it was.", "")
+            raise RefusedError("Nothing was embedded; the store is as it was.")
         with ledger.transaction():
             staged = ledger.begin_staging(embedder.name)
         total, done = staged.count_to_embed(), 0

@@ -24,7 +24,7 @@ LEXICAL_WEIGHT = 0.3
 POOL = 200
 # What passes a filter is searched exactly where it is no more than this, or than the pools would have to be widened to; else these are, and are filtered.
 _EXACT = 1000
-_WIDEST = 20_000
+_WIDER = 4
 # Entries embedded while a question waits, where an ingest has not come to them: half a second's worth.
 _AT_ONCE = 20
 
@@ -74,15 +74,20 @@ def retrieve(
     """
     store.require_whole()
     best: dict[str, float] = {}
-    wide = pool if within is None else _widened(pool, store.lexical.count(), len(within.ids))
-    if within is not None and _is_narrow(len(within.ids), wide):
-        best = _cosines(store, sorted(within.ids), vector)
-        dense_pool = nsmallest(pool, best, key=lambda id: (-best[id], id))
-        lexical = store.lexical.score(weights, sorted(within.ids), pool)
-    else:
-        passing = None if within is None else within.ids
+    passing = None if within is None else within.ids
+    wide = pool if passing is None else _widened(pool, store.lexical.count(), len(passing))
+    while True:
+        if passing is not None and _is_narrow(len(passing), wide):
+            best = _cosines(store, sorted(passing), vector)
+            dense_pool = nsmallest(pool, best, key=lambda id: (-best[id], id))
+            lexical = store.lexical.score(weights, sorted(passing), pool)
+            break
         dense_pool = [id for id, _ in store.vectors.query(vector, wide) if passing is None or id in passing][:pool]
-        lexical = dict(store.lexical.query(weights, pool, passing, wide)) if weights else {}
+        if passing is None or len(dense_pool) == pool:
+            lexical = dict(store.lexical.query(weights, pool, passing, wide)) if weights else {}
+            break
+        # What is nearest does not pass: papers of another time, say.
+        wide *= _WIDER
     lexical |= store.lexical.score(weights, [id for id in dense_pool if id not in lexical])
     ids = sorted({*dense_pool, *lexical})
     best |= _cosines(store, [id for id in ids if id not in best], vector)
@@ -108,7 +113,7 @@ def retrieve(
 
 def _widened(pool: int, count: int, passing: int) -> int:
     """How far to look for a pool of entries that pass a filter: twice as far as would do if they were spread evenly."""
-    return min(_WIDEST, 2 * pool * max(1, count // max(1, passing)))
+    return 2 * pool * max(1, count // max(1, passing))
 
 
 def _is_narrow(passing: int, wide: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store.term_rows import pack_terms
 
-FORMAT = 2
+FORMAT = 3
 # A row of chunks takes 6 KB; pages of 4 KB would make it three, and many small ones are slower to find.
 PAGE = 32768
 
@@ -50,7 +50,7 @@ CREATE INDEX keys_entry ON keys(entry);
 CREATE TABLE removals(kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;
 """
 
-# Format 1: no keywords, no terms, chunks cut with the entry, records of a file by their place alone.
+# Format 1: no keywords, chunks cut with the entry, records of a file by their place alone.
 _TO_2 = f"""
 ALTER TABLE records RENAME TO records_1;
 DROP INDEX records_entry;
@@ -61,14 +61,19 @@ ALTER TABLE entries ADD COLUMN keywords TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE entries ADD COLUMN chunked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN author_names TEXT NOT NULL DEFAULT '';
 ALTER TABLE entries ADD COLUMN venue_name TEXT NOT NULL DEFAULT '';
-ALTER TABLE chunks ADD COLUMN terms BLOB;
-UPDATE chunks SET terms = (SELECT packed_terms(title, abstract, sentences) FROM entries WHERE id = chunks.entry);
 UPDATE entries SET chunked = 1, author_names = folded_names(authors), venue_name = folded(venue);
 {_FILTERS}
 CREATE INDEX entries_chunked ON entries(chunked) WHERE chunked = 0;
 UPDATE sources SET sha256 = '';
 """
-_STEPS = {1: _TO_2}
+# Format 2: no terms; what another embedder has begun is begun anew.
+_TO_3 = """
+ALTER TABLE chunks ADD COLUMN terms BLOB;
+UPDATE chunks SET terms = (SELECT packed_terms(title, abstract, sentences) FROM entries WHERE id = chunks.entry);
+DROP TABLE IF EXISTS next_chunks;
+DELETE FROM meta WHERE key = 'next_embedder';
+"""
+_STEPS = {1: _TO_2, 2: _TO_3}
 
 
 def folded_names(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The vector index: the only module that imports chromadb.
 
 One process may write at a time (the store's lock sees to it). A process that has an index open does not see another's new
-vectors: it must open it again when the ledger's generation changes.
+vectors: it must open it again when the ledger's ``vector`` generation changes.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _START = re.compile(r"\s*@\s*([A-Za-z]+)\s*[{(]")
 _SNIFF = re.compile(r"^[ \t]*@[A-Za-z]+[ \t]*[{(][ \t]*[^\s,{}]*[ \t]*,?[ \t]*$|^[ \t]*@[A-Za-z]+[ \t]*\{[^\n]*=[ \t]*[{\"]", re.MULTILINE)
 _PART = re.compile(r'"([^"]*)"|\{([^{}]*)\}|([^\s#"{}]+)')
 _JOINED = re.compile(rf"(?:{_PART.pattern})(?:\s*#\s*(?:{_PART.pattern}))+")
-_WORD = re.compile(r"[^\s#,={}\"]+")
+_WORD = re.compile(r"[^\s#,={}()\"]+")
 _NO_ENTRY = ("comment", "preamble", "string")
 
 
@@ -41,12 +41,12 @@ class BibtexParser:
         for line, raw in _blocks(lines):
             kind = _START.match(raw)
             if kind is None or kind[1].lower() in _NO_ENTRY:
-                if kind and (name := re.match(r"\s*([^\s=]+)\s*=", raw[kind.end() :])):
+                if kind and kind[1].lower() == "string" and (name := re.match(r"\s*([^\s=]+)\s*=", raw[kind.end() :])):
+                    # Defined again, it comes after what it may name by then.
+                    macros.pop(name[1].lower(), None)
                     macros[name[1].lower()] = raw
                 continue
-            # A library may define hundreds, and each entry is read by itself.
-            words = set(_WORD.findall(raw.lower()))
-            head = "".join(f"{text}\n" for name, text in macros.items() if name in words)
+            head = _named(macros, raw)
             for entry in _entries(head, raw):
                 if isinstance(entry, str):
                     yield refuse(file, line, entry, raw, head)
@@ -55,6 +55,18 @@ class BibtexParser:
                     yield settle(file, _record(line, entry, self.names), raw, head)
                 except Unusable as error:
                     yield refuse(file, line, str(error), raw, head)
+
+
+def _named(macros: Mapping[str, str], raw: str) -> str:
+    """The macros that an entry names, and those that these name; a library may define hundreds, and each entry is read by itself."""
+    needed: set[str] = set()
+    waiting = [raw]
+    while waiting:
+        words = set(_WORD.findall(waiting.pop().lower()))
+        found = (words & macros.keys()) - needed
+        needed |= found
+        waiting += [macros[name] for name in found]
+    return "".join(f"{text}\n" for name, text in macros.items() if name in needed)
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from store.fakes import HashEmbedder
 from store.ingest import IngestReport, forget, ingest
 from store.parse import FieldMap, Reading, find_files, open_source, parse_file
 from store.store import Store
-from store.types import Record
+from store.types import Record, Reject
 from tests.store.damage import FORMS, Paper
 
 BIBTEX = r"""
@@ -336,3 +336,25 @@ def test_export_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert code == 0 and len(out.strip().splitlines()) == 3
     code, _, err = cli(capsys, "export", str(tmp_path / "x.docx"), "--store", store)
     assert code == 2 and "names no format" in err
+
+
+MACROS = """
+@string{proc = "Proceedings of "}
+@string{cvpr = proc # "CVPR"}
+@string{nips = "NeurIPS"}
+@comment{nips = old}
+@article{a, title = {One}, abstract = {It is one.}, booktitle = cvpr}
+@article(b, title = {Two}, abstract = {It is two.}, journal = nips)
+@string{nips = "The new NeurIPS"}
+@article{c, title = {Three}, abstract = {It is three.}, journal = nips}
+@article{d, title = {Four}, journal = cvpr}
+"""
+
+
+def test_macros_that_name_macros(tmp_path: Path) -> None:
+    path = tmp_path / "macros.bib"
+    path.write_text(MACROS, encoding="utf-8")
+    parsed = list(parse_file(path, Reading()))
+    assert [item.venue for item in parsed if isinstance(item, Record)] == ["Proceedings of CVPR", "NeurIPS", "The new NeurIPS"]
+    (reject,) = [item for item in parsed if isinstance(item, Reject)]
+    assert reject.head.split("\n")[:2] == ['@string{proc = "Proceedings of "}', '@string{cvpr = proc # "CVPR"}']

@@ -210,7 +210,7 @@ def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path) -> None:
     said: list[str] = []
     with Store(folder, notify=said.append) as store:
         assert len(said) == 1 and "ledger.format1.sqlite3" in said[0]
-        assert store.ledger.meta("format") == "2" and store.ledger.meta("embedder") == BUILTIN_EMBEDDER
+        assert store.ledger.meta("format") == str(schema.FORMAT) and store.ledger.meta("embedder") == BUILTIN_EMBEDDER
         held = store.ledger.entries()
         assert len(held) == 3 and all(entry.keywords == () for entry in held.values())
         assert {str(p) for entry in held.values() for p in entry.provenance} == {"three.jsonl#1", "three.jsonl#2", "three.jsonl#3"}
@@ -230,6 +230,20 @@ def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path) -> None:
     with sqlite3.connect(folder / "ledger.format1.sqlite3") as db:
         assert db.execute("SELECT value FROM meta WHERE key='format'").fetchone() == ("1",)
     db.close()
+
+
+def test_terms_are_made_for_a_store_that_has_none(made: Path) -> None:
+    with Store(made, embedder=HashEmbedder()) as store:
+        ids = sorted(store.ledger.entries())
+        before = [row.terms for row in store.ledger.vectors(ids)]
+    with sqlite3.connect(made / "ledger.sqlite3") as db:
+        db.execute("ALTER TABLE chunks DROP COLUMN terms")
+        db.execute("UPDATE meta SET value='2' WHERE key='format'")
+    db.close()
+    with Store(made, embedder=HashEmbedder()) as store:
+        assert all(before) and [row.terms for row in store.ledger.vectors(ids)] == before
+        assert examine(store) == [] and (made / "ledger.format2.sqlite3").exists()
+        assert reembed(store, HashEmbedder("other")) == COUNT
 
 
 def test_a_newer_store_is_refused_and_left_alone(made: Path) -> None:
@@ -373,6 +387,18 @@ def test_another_embedder_takes_over_only_when_it_is_whole(made: Path, papers: P
         assert not old.exists() and examine(store) == []
     with Store(made, embedder=HashEmbedder()) as wrong, pytest.raises(EmbedderError, match="made with the embedder other"):
         wrong.embedder.embed_query("x")
+
+
+def test_what_is_refused_does_not_keep_the_rest_from_being_mended(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.doctor.load_embedder", lambda settings: HashEmbedder("other"))
+    with Store(made, StoreSettings(batch=8), embedder=HashEmbedder()) as store:
+        with pytest.raises(EmbedderError):
+            reembed(store, Failing("other", 20))
+        shutil.rmtree(store.lexical_path)
+        found = examine(store)
+        assert {f.part for f in found} == {"embedder", "lexical"}
+        repair(store, found, approve=lambda cost: False)
+        assert {f.part for f in examine(store)} == {"embedder"} and store.ledger.meta("embedder") == "hash"
 
 
 def test_changing_the_embedder_says_what_it_costs_and_may_be_declined(made: Path) -> None:

@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "title": f"On topic number {n}",
-            "abstract": f"We study topic {n % 17} with care. Method {n * n} works for subject {n % 5}.",
+            "abstract": f"We study topic {n % 17} with care. Method {n * n} works for subject {n % 5}.{'' if n % 3 else ' Zebras matter.'}",
             "year": 2000 + n % 20,
             "venue": "ACL" if n % 3 else "ICML",
         }
@@ -57,6 +57,19 @@ def test_a_filter_lets_through_the_same_whether_searched_exactly_or_in_wider_poo
         wide = ranked()
         assert [score for _, score in exact] == [score for _, score in wide]
         assert len(exact) == 10
+
+
+def test_what_is_nearest_may_be_what_a_filter_keeps_out(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "_EXACT", 0)
+    with Store(made, embedder=HashEmbedder()) as store:
+        within = store.ledger.filter(Filters(venue="acl"))
+        vector = store.embedder.embed_query("Zebras matter. Zebras matter. Zebras matter.")
+        nearest = [id for id, _ in store.vectors.query(vector, 40)]
+        assert not within.ids.intersection(nearest)
+        found = retrieval.retrieve(store, vector, {"zebra": 1.0}, pool=20, within=within)
+        assert len(found) == 20 and {c.id for c in found} <= within.ids
+        exact = sorted(retrieval._cosines(store, sorted(within.ids), vector).values(), reverse=True)
+        assert [c.dense for c in found] == pytest.approx(exact[:20], abs=1e-5)
 
 
 def test_a_filter_that_lets_nothing_through_finds_nothing(made: Path) -> None:
