@@ -22,16 +22,16 @@ class UserError(Exception):
         return f"{self.message} {self.fix}".strip()
 
 
-class RefusedError(UserError):
-    """Something that was to be agreed to, and was not."""
-
-
 class InputFileError(UserError):
     """A file that cannot be read as a corpus."""
 
 
 class StoreError(UserError):
     """A store that is missing, empty, damaged or of another version."""
+
+
+class RefusedError(StoreError):
+    """Something that was to be agreed to, and was not."""
 
 
 class StoreBusyError(StoreError):

@@ -124,7 +124,7 @@ def test_an_index_that_does_end_the_program_is_named(made: Path, monkeypatch: py
     monkeypatch.setattr("store.doctor._TRIAL", "import os; os.abort()")
     with Store(made, embedder=HashEmbedder()) as store:
         (finding,) = examine(store)
-        assert finding.part == "vector" and "ends the program (signal 6)" in finding.text
+        assert finding.part == "vector" and "ends the program (SIGABRT)" in finding.text
 
 
 @pytest.mark.parametrize("part", ["chroma", "tantivy2"])
