@@ -24,7 +24,11 @@ LEXICAL_WEIGHT = 0.3
 POOL = 200
 # What passes a filter is searched exactly where it is no more than this, or than the pools would have to be widened to; else these are, and are filtered.
 _EXACT = 1000
-_WIDER = 4
+_WIDER = 2
+# A pool that is filled to this part will do.
+_ENOUGH = 4
+# BM25 of thousands of given entries takes longer than looking for them among so many pools' worth of the best.
+_DEEP = 10
 # Entries embedded while a question waits, where an ingest has not come to them: half a second's worth.
 _AT_ONCE = 20
 
@@ -80,10 +84,13 @@ def retrieve(
         if passing is not None and _is_narrow(len(passing), wide):
             best = _cosines(store, sorted(passing), vector)
             dense_pool = nsmallest(pool, best, key=lambda id: (-best[id], id))
-            lexical = store.lexical.score(weights, sorted(passing), pool)
+            if len(passing) <= _EXACT:
+                lexical = store.lexical.score(weights, sorted(passing), pool)
+            else:
+                lexical = dict(store.lexical.query(weights, pool, passing, _DEEP * pool)) if weights else {}
             break
         dense_pool = [id for id, _ in store.vectors.query(vector, wide) if passing is None or id in passing][:pool]
-        if passing is None or len(dense_pool) == pool:
+        if passing is None or len(dense_pool) >= pool // _ENOUGH:
             lexical = dict(store.lexical.query(weights, pool, passing, wide)) if weights else {}
             break
         # What is nearest does not pass: papers of another time, say.

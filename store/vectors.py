@@ -23,7 +23,8 @@ from store.ids import entry_of
 Vector = npt.NDArray[np.float32]
 COLLECTION = "chunks"
 # Recall of the candidate pool is what counts here; the figures are in docs/retrieval.md.
-_HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+_EF_SEARCH = 400
+_HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": _EF_SEARCH}
 _PAGE = 5000
 _NEAR = 10
 _MISSED = 0.02
@@ -69,6 +70,9 @@ class VectorIndex:
             self._collection: Any = self._client.get_or_create_collection(
                 collection, configuration=cast(Any, {"hnsw": _HNSW}), embedding_function=None
             )
+            # Of a store made before, only this can still be changed.
+            if self._collection.configuration["hnsw"]["ef_search"] != _EF_SEARCH:
+                self._collection.modify(configuration={"hnsw": {"ef_search": _EF_SEARCH}})
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
