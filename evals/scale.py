@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,15 @@ def measure_here(store: Path, questions: Path, notes: Path) -> None:
         Filters(venue="cvpr"),
         Filters(venue="i", years=(2010, None)),
     )
-    filtered = _times(lambda text: assistant.search(text, filters=kinds[len(text) % len(kinds)]), asked)
+    again = _times(lambda text: assistant.search(text, filters=kinds[len(text) % len(kinds)]), asked)
+    places = {text: at for at, text in enumerate(asked)}
+
+    def anew(text: str) -> Filters:
+        """A filter like one of these that no question before had."""
+        kind, shift = kinds[places[text] % len(kinds)], places[text] // len(kinds)
+        return replace(kind, years=((kind.years or (None, None))[0] or 1980, 2030 + shift))
+
+    first = _times(lambda text: assistant.search(text, filters=anew(text)), asked)
     ledger = assistant.store.ledger
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     owners: list[str] = []
@@ -122,7 +130,8 @@ def measure_here(store: Path, questions: Path, notes: Path) -> None:
             {
                 "ask": answers,
                 "search": searches,
-                "filtered": filtered,
+                "filtered": again,
+                "filtered first": first,
                 "memory": memory,
                 "recall": statistics.mean(shares),
                 "bare": bare,
@@ -165,6 +174,7 @@ class Row:
     ask_p95: float
     search_p95: float
     filtered_p95: float
+    first_p95: float
     recall: float
     doctor: float
 
@@ -214,6 +224,7 @@ def measure(corpus: Path, questions: Path, work: Path, size: int, runs: int, kil
         ask_p95=_percentile(figures["ask"], 0.95),
         search_p95=_percentile(figures["search"], 0.95),
         filtered_p95=_percentile(figures["filtered"], 0.95),
+        first_p95=_percentile(figures["filtered first"], 0.95),
         recall=figures["recall"],
         doctor=doctor,
     )
@@ -282,7 +293,7 @@ def table(rows: Sequence[Row]) -> str:
         ("cold ask (peak memory)", lambda r: f"{r.cold:.2f} s ({r.cold_memory:,.0f} MB)"),
         ("warm ask p50 / p95", lambda r: f"{r.ask_p50:.0f} / {r.ask_p95:.0f} ms"),
         ("search p95", lambda r: f"{r.search_p95:.0f} ms"),
-        ("filtered search p95", lambda r: f"{r.filtered_p95:.0f} ms"),
+        ("filtered search p95 (with a filter not asked for before)", lambda r: f"{r.filtered_p95:.0f} ms ({r.first_p95:.0f} ms)"),
         ("memory of a warm process", lambda r: f"{r.warm_memory:,.0f} MB"),
         (f"recall@{_CUT} of the vector index", lambda r: f"{r.recall:.3f}"),
         ("doctor", lambda r: f"{r.doctor:.1f} s"),

@@ -25,6 +25,8 @@ from store.types import Entry, Filtered, Filters, Provenance
 STAGED = "next_chunks"
 # The most that SQLite maps.
 _MAPPED = 0x7FFF0000
+# Filters whose entries are kept in memory: 100 bytes an entry.
+_FILTERS = 8
 
 
 _MARKS = {"chunk": ("chunks", "indexed"), "entry": ("entries", "lexical")}
@@ -45,6 +47,8 @@ class Ledger(ChunkRows, RecordRows):
         if not create and not path.exists():
             raise StoreError(f"{path.parent}: no store here.", "Make one with: assistant ingest FILE --store DIR")
         self._path = path
+        self._filtered: dict[Filters, Filtered] = {}
+        self._filtered_at: tuple[int, int] | None = None
         try:
             super().__init__(sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False))
             self._db.execute("PRAGMA synchronous=FULL")
@@ -311,9 +315,21 @@ class Ledger(ChunkRows, RecordRows):
     def filter(self, filters: Filters) -> Filtered:
         """Entries that pass every filter, and how many lacked a field that was asked for.
 
+        A conversation asks with the same filter again and again, so the last few are kept until the ledger changes.
+
         Raises:
             NotFoundError: no file has the name asked for.
         """
+        version = (int(self._db.execute("PRAGMA data_version").fetchone()[0]), self._db.total_changes)
+        if version != self._filtered_at:
+            self._filtered_at, self._filtered = version, {}
+        if filters not in self._filtered:
+            if len(self._filtered) == _FILTERS:
+                del self._filtered[next(iter(self._filtered))]
+            self._filtered[filters] = self._filter(filters)
+        return self._filtered[filters]
+
+    def _filter(self, filters: Filters) -> Filtered:
         lacking: dict[str, int] = {}
         found: list[set[str]] = []
         years, bounds = "", []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -97,3 +98,19 @@ def test_scores_of_given_entries_do_not_depend_on_how_they_are_named_to_the_inde
         again = store.lexical.score(weights, [id for id, _ in best])
         assert again == pytest.approx(dict(best), rel=1e-5)
         assert len(store.lexical.score(weights, [id for id, _ in best], 7)) == 7
+
+
+def test_a_filter_that_is_remembered_notices_what_is_new(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "s")
+    filters = Filters(years=(2050, None))
+    with Store(tmp_path / "s", embedder=HashEmbedder()) as reader, Store(tmp_path / "s", embedder=HashEmbedder()) as writer:
+        for store in (reader, writer):
+            assert store.ledger.filter(filters) is store.ledger.filter(filters) and not store.ledger.filter(filters).ids
+        new = tmp_path / "new.jsonl"
+        new.write_text(json.dumps({"title": "To come", "abstract": "It is to come.", "year": 2051}) + "\n", encoding="utf-8")
+        ingest(writer, [new])
+        for store in (reader, writer):
+            assert len(store.ledger.filter(filters).ids) == 1
+        for year in range(2051, 2080):
+            reader.ledger.filter(Filters(years=(year, None)))
+        assert len(reader.ledger._filtered) == 8
