@@ -70,8 +70,9 @@ class VectorIndex:
             self._collection: Any = self._client.get_or_create_collection(
                 collection, configuration=cast(Any, {"hnsw": _HNSW}), embedding_function=None
             )
-            # Of a store made before, only this can still be changed.
-            if self._collection.configuration["hnsw"]["ef_search"] != _EF_SEARCH:
+            # Of a store made before, only this can still be changed; distributed Chroma has an index of another kind.
+            held = self._collection.configuration.get("hnsw")
+            if held and held.get("ef_search") != _EF_SEARCH:
                 self._collection.modify(configuration={"hnsw": {"ef_search": _EF_SEARCH}})
 
     @contextlib.contextmanager
