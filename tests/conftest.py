@@ -28,6 +28,13 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def untried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor looks at an index in a process of its own first, which takes a second each time; tests marked ``trial`` let it, and those that hurt an index run doctor as a program."""
+    if "trial" not in request.keywords:
+        monkeypatch.setattr("store.doctor._ends_the_process", lambda store: None)
+
+
 @pytest.fixture(scope="session")
 def corpus_files() -> list[Path]:
     """The four corpus files, from ASSISTANT_TEST_CORPUS or beside the checkout."""

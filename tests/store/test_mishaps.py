@@ -120,6 +120,7 @@ def test_an_index_that_would_end_the_program_is_named_and_mended(made: Path) -> 
     assert done.stdout.strip() == "vector"
 
 
+@pytest.mark.trial
 def test_an_index_that_does_end_the_program_is_named(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.doctor._TRIAL", "import os; os.abort()")
     with Store(made, embedder=HashEmbedder()) as store:
