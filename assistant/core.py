@@ -12,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from assistant.analyse import Question, analyse, content_terms, facet_topic, subquestions
-from assistant.decide import calibration, refusal
-from assistant.evidence import DEEP, Scored, gather, rank_sentences, term_weights
+from assistant.answering.checked import Checked
+from assistant.answering.model import Prompt, Written, make_prompt, merged, write
+from assistant.answering.pipeline import Pipeline
+from assistant.answering.second import second_opinion
 from assistant.followup import Turn, understood
 from assistant.llm import LanguageModel, ModelError, make_model
-from assistant.premise import denials
+from assistant.ranking.reader import Reader
 from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
 from assistant.templates import load_template
@@ -26,13 +27,8 @@ from assistant.topics.compose import Composed, Length, compose
 from assistant.topics.related import Related, related
 from assistant.topics.summarize import Gathered, about, assembled, focused, gathered, quoted
 from assistant.topics.written import Progress, prompts, written
-from assistant.types import Answer, Evidence, Near, Reason, Summary
+from assistant.types import Answer, Evidence, Summary
 from assistant.verify import Verifier
-from assistant.write.checked import Checked
-from assistant.write.extractive import LEADERS, cite, compared, disputed, distinct, headline, members, named_first, quotes
-from assistant.write.extractive import text as plain
-from assistant.write.model import Prompt, Written, make_prompt, merged, write
-from assistant.write.second import second_opinion
 from store.embed import OnnxEmbedder, shipped_embedder
 from store.errors import StoreError, UserError
 from store.lexical import terms, word_terms
@@ -44,18 +40,13 @@ SAMPLE_NOTE = "Sample corpus: digests written for this program, not the papers' 
 # How the notes begin that tell of a model's failure.
 FAULTS = ("The model was not used", "The model broke off")
 _LEAST_TIME = 0.01
-_NEAREST = 3
-_CLOSE = 12
-_CLOSEST = 3
-_ROOM = 3
-_SHOWN = 16
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A search result: the entry, its standing, the sentence that fits best and the question's words it holds."""
+    """A search result: the entry, its rank score, the sentence that fits best and the question's words it holds."""
 
     entry: Entry
     score: float
@@ -123,14 +114,13 @@ class Assistant:
         Raises:
             QuestionError: the query cannot be searched for.
         """
-        question = analyse(query)
-        found = named_first(gather(self.store, looked_for(question), question, within=self._within(filters)), question)
+        question, found = self.pipeline.search(query, self._within(filters))
         hits = []
-        for scored in found[:count]:
-            held = set(terms(f"{scored.entry.title or ''} {scored.entry.abstract}"))
-            matched = tuple(dict.fromkeys(w for w in question.text.split() if set(word_terms(w)) & held))
-            best = scored.sentences[0].quote if scored.sentences else scored.entry.abstract
-            hits.append(SearchHit(scored.entry, scored.standing, best, scored.candidate.dense, scored.candidate.lexical, matched))
+        for one in found[:count]:
+            matches = set(terms(f"{one.entry.title or ''} {one.entry.abstract}"))
+            matched = tuple(dict.fromkeys(w for w in question.text.split() if set(word_terms(w)) & matches))
+            best = one.sentences[0].quote if one.sentences else one.entry.abstract
+            hits.append(SearchHit(one.entry, one.rank_score, best, one.candidate.dense, one.candidate.lexical, matched))
         return hits
 
     def ask(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Answer:
@@ -216,9 +206,9 @@ class Assistant:
 
     @_alone
     def _composed(self, topic: str, within: Filtered | None, length: Length, focus: str | None) -> tuple[Gathered, Composed]:
-        found = gathered(self.store, about(topic), within)
+        found = gathered(self.store, self.reader, about(topic), within)
         if focus and found.members:
-            found = focused(self.store, found, focus)
+            found = focused(self.store, self.reader, found, focus)
         return found, compose(found.members, found.groups, length)
 
     async def asummarize(
@@ -302,7 +292,7 @@ class Assistant:
     @_alone
     def _answered(self, text: str, asked: str, filters: Filters | None, *, for_model: bool = True) -> tuple[Answer, list[Evidence]]:
         typed = " ".join(text.split())
-        answer, evidence = self._found(asked, filters, for_model)
+        answer, evidence = self.pipeline.answer(asked, self._within(filters), for_model=for_model)
         return (answer if asked == typed else replace(answer, question=typed, understood=asked)), evidence
 
     def stream(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Iterator[Checked | Answer]:
@@ -368,6 +358,22 @@ class Assistant:
         return [make_request(text, turns, self.options)] * bool(turns) + ([self._prompt(answer, evidence)] if evidence else [])
 
     @cached_property
+    def _word_pieces(self) -> Callable[[str], list[int]]:
+        """Word pieces by BERT's vocabulary: the shipped embedder's, whatever the store uses."""
+        embedder = self.store.embedder
+        return (embedder if isinstance(embedder, OnnxEmbedder) else shipped_embedder()).word_pieces
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The stages a question goes through without a model."""
+        return Pipeline(self.store, self.reader, self.name)
+
+    @cached_property
+    def reader(self) -> Reader | None:
+        """What judges the papers that search finds; None where the settings do without."""
+        return Reader(self._word_pieces) if self.options.reader else None
+
+    @cached_property
     def _verifier(self) -> Verifier:
         embedder = self.store.embedder
         # Checking is done by the shipped embedder whatever the store uses: it gives words, and sends nothing.
@@ -380,126 +386,9 @@ class Assistant:
         window = self.model.window if self.model else self.options.llm_window
         return make_prompt(answer.understood or answer.question, answer.mode, evidence, entries, template, self.options, window, most)
 
-    def _shown_to_model(
-        self, question: Question, found: Sequence[Scored], evidence: Sequence[Evidence], within: Filtered | None
-    ) -> list[Evidence]:
-        """The sentences a model may cite, best first: more than are quoted without one, and for every part of a question."""
-        if question.mode != "answer":
-            return list(evidence)
-        ranked = rank_sentences(found, LEADERS)[:_SHOWN]
-        for part in subquestions(question.text):
-            of_part = gather(self.store, part, question, within=within)
-            ranked += [
-                e
-                for e in rank_sentences(of_part, LEADERS)[: _SHOWN // 2]
-                if not any((e.entry, e.start) == (r.entry, r.start) for r in ranked)
-            ]
-        return ranked
-
-    def _found(self, text: str, filters: Filters | None, for_model: bool) -> tuple[Answer, list[Evidence]]:
-        """The answer without a model, and what a model may be shown; nothing where it has no part in the answer."""
-        began = time.perf_counter()
-        question = analyse(text)
-        within = self._within(filters)
-        if question.everything:
-            return self._about_everything(question, within, began), []
-        about = looked_for(question)
-        found = named_first(gather(self.store, about, question, within=within), question)
-        reason, chance = self._refusal(found, about, question)
-        if question.mode == "list":
-            found, evidence, reason, chance = self._set(about, question, found, within, reason, chance)
-        elif question.mode == "compare":
-            sides = [(side, gather(self.store, side, question, within=within)) for side in question.sides]
-            evidence = compared(found, sides, question.papers)
-        else:
-            evidence = quotes(found)
-        if not evidence and reason is None:
-            reason = "no-topic"
-        refused = reason is not None
-        if reason is None and question.mode == "answer":
-            denied = denials(question.text, rank_sentences(found, _CLOSEST)[:_CLOSE], content_terms(question.text))
-            if denied:
-                reason, evidence = "false-premise", distinct([*denied[:1], *(e for e in evidence if e.entry == denied[0].entry)], 2)
-        entries = {s.entry.id: s.entry for s in found}
-        entries |= self.store.ledger.entries([e.entry for e in evidence if e.entry not in entries])
-        claims, citations = cite([] if refused else evidence, entries)
-        cited = {c.id for c in citations}
-        nearest = [s.entry for s in found if s.entry.id not in cited][:_NEAREST]
-        head = headline(question.mode, reason, len(claims), len(found), counts=question.counts, against=disputed(claims))
-        answer = Answer(
-            question=question.text,
-            mode=question.mode,
-            status="abstained" if refused else "answered",
-            reason=reason,
-            text=plain(head, question.mode, claims, citations, nearest),
-            claims=claims,
-            citations=citations,
-            nearest=tuple(Near(e.id, e.title, e.provenance) for e in nearest),
-            considered=len(found),
-            store=self.name,
-            seconds=time.perf_counter() - began,
-            confidence=1 - chance,
-            headline=head,
-            scores={s.entry.id: {"BM25": s.candidate.lexical, "standing": s.standing, **s.features} for s in found if s.entry.id in cited},
-            terms=tuple(dict.fromkeys(content_terms(about))),
-            lacking=tuple(within.lacking.items()) if within else (),
-        )
-        return answer, self._shown_to_model(question, found, evidence, within) if for_model and not reason else []
-
-    def _refusal(self, found: list[Scored], about: str, question: Question) -> tuple[Reason | None, float]:
-        if not found:
-            return "no-topic", 1.0
-        return refusal(found, term_weights(self.store, content_terms(about)), question)
-
-    def _set(
-        self, about: str, question: Question, found: list[Scored], within: Filtered | None, reason: Reason | None, chance: float
-    ) -> tuple[list[Scored], list[Evidence], Reason | None, float]:
-        """The members of a set, and whether to refuse. An enumeration is refused only if each of its members is; where
-        many of the entries looked at belong to the set, more are looked at."""
-        relevance = calibration().relevance
-        deep = DEEP
-        pools = [found]
-        for part in question.parts:
-            pools.append(gather(self.store, part, question, within=within))
-            part_reason, part_chance = self._refusal(pools[-1], part, question)
-            if part_chance < chance:
-                reason, chance = part_reason, part_chance
-        evidence = members(pools, question, relevance)
-        while len(found) == deep and (len(evidence) * _ROOM > deep or question.mentions):
-            deep *= 4
-            found = gather(self.store, about, question, within=within, deep=deep)
-            pools = [found, *(gather(self.store, part, question, within=within, deep=deep) for part in question.parts)]
-            evidence = members(pools, question, relevance)
-        seen = {s.entry.id: s for pool in pools for s in pool}
-        return list(seen.values()), evidence, reason, chance
-
-    def _about_everything(self, question: Question, within: Filtered | None, began: float) -> Answer:
-        """An answer about the corpus as a whole: its size."""
-        count = len(within.ids) if within else self.store.ledger.counts()["entries"]
-        head = f"The corpus holds {count:,} papers{' that pass the filter' if within else ''}. Ask about a topic to see some of them."
-        return Answer(
-            question=question.text,
-            mode="list",
-            status="answered",
-            reason=None,
-            text=head,
-            claims=(),
-            citations=(),
-            nearest=(),
-            considered=count,
-            store=self.name,
-            seconds=time.perf_counter() - began,
-            headline=head,
-        )
-
     @_alone
     def _within(self, filters: Filters | None) -> Filtered | None:
         return self.store.ledger.filter(filters) if filters else None
-
-
-def looked_for(question: Question) -> str:
-    """What to look for: a question's topic where it asks for papers."""
-    return (facet_topic(question) or question.topic) if question.mode == "list" else question.text
 
 
 def _with_note(answer: Answer, note: str, began: float) -> Answer:

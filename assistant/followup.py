@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.analyse import Mode, analyse, content_terms, subquestions
+from assistant.query.analyzer import Mode, analyze, content_terms, subquestions
 from assistant.verify.names import names
 from store.errors import QuestionError
 
@@ -167,7 +167,7 @@ def _asked_of(other: str, last: Turn) -> str:
 
 def _topic(last: Turn) -> str:
     try:
-        question = analyse(last.question)
+        question = analyze(last.question)
     except QuestionError:
         return last.question
     return question.topic.rstrip("?. ") if question.mode == "list" else last.question.rstrip("?. ")

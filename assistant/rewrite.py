@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from assistant.analyse import content_terms
+from assistant.answering.model import Prompt
+from assistant.answering.sources import plain
 from assistant.followup import Turn, understood
 from assistant.hostile import gives_orders, harm
 from assistant.llm import LanguageModel, Message, ModelError, Usage, said
 from assistant.llm.tokens import count_messages
+from assistant.query.analyzer import content_terms
 from assistant.settings import Settings
 from assistant.templates import load_template
-from assistant.write.model import Prompt
-from assistant.write.sources import plain
 
 # Turns a model is shown, tokens it may write, and words a question may have.
 _TURNS = 3

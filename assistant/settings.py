@@ -27,12 +27,14 @@ class Settings(ModelSettings):
     Attributes:
         prompts: folder with prompts of the user's own, which stand in for the shipped ones of the same name.
         history: whether conversations are kept.
+        reader: whether the reader judges what search finds; without it answers come faster and are worse.
         embedder: see :class:`store.settings.StoreSettings`, as the others of a store.
         second_opinion: a model, as in ``llm``, or ``nli:FOLDER``, that is asked about every sentence the verifier let pass; ``none`` for none.
     """
 
     prompts: str = ""
     history: bool = True
+    reader: bool = True
     second_opinion: str = NONE
     embedder: str = BUILTIN_EMBEDDER
     embedder_options: dict[str, Any] = Field(default_factory=dict)

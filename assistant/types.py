@@ -63,11 +63,18 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """An entry close to a question that the answer does not cite."""
+    """An entry close to a question that the answer does not cite; its nearest sentence where it is on the subject but does not state what is asked."""
 
     id: str
     title: str | None
     provenance: tuple[Provenance, ...]
+    sentence: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Its title, and its nearest sentence where there is one, on one line."""
+        name = self.title or self.id
+        return f"{name}: “{' '.join(self.sentence.split())}”" if self.sentence else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +162,8 @@ class Answer:
     """An answer as every face renders it; see docs/design.md for the JSON contract.
 
     ``model`` and ``prompt`` (name and version) are None where no model wrote it; ``notes`` are lines for the reader, such as why the model was not used;
-    ``understood`` is a follow-up as it was rewritten to stand alone; ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability, by the refusal model, that the corpus holds an answer; ``scores`` what each cited
-    entry was chosen by: BM25, its standing and the features of :mod:`assistant.evidence`.
+    ``understood`` is a follow-up as it was rewritten to stand alone; ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability that the corpus holds an answer
+    (:mod:`assistant.ranking.answerability`); ``scores`` what each cited entry was chosen by: BM25, its rank score and its features.
     """
 
     question: str

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from assistant.analyse import content_terms
+from assistant.query.analyzer import content_terms
 from evals.cases import DataError, read_rows
 from store.sentences import split_sentences
 

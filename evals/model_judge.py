@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from assistant.answering.second import REPLY, verdict
 from assistant.llm import Message, ModelError, ModelSettings, make_model, said
 from assistant.templates import load_template
-from assistant.write.second import REPLY, verdict
 from evals.corpora import cache_path
 from store.tokens import count
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from assistant.roles import ROLES, RoleModel, features
 from evals.cases import read_rows
-from evals.fit import shown
+from evals.figures import shown
 
 _TARGET = Path(__file__).resolve().parent.parent / "assistant" / "roles.json"
 # Features seen less often are left out; of the others the strongest are kept.

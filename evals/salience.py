@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.decide import Model
+from assistant.ranking.weights import LogisticModel
 from assistant.topics.salience import features
 from evals.cases import read_rows
-from evals.fit import half_covered, logistic, shown
+from evals.figures import half_covered, logistic, shown
 from store.sentences import split_sentences
 from store.store import Store
 
@@ -74,7 +74,7 @@ def questions(path: Path, store: Store) -> list[Abstract]:
     return found
 
 
-def fit(abstracts: Sequence[Abstract]) -> Model:
+def fit(abstracts: Sequence[Abstract]) -> LogisticModel:
     """Fit; each kind of abstracts weighs the same."""
     sizes = Counter(one.kind for one in abstracts)
     names = list(abstracts[0].features[0])
@@ -84,10 +84,10 @@ def fit(abstracts: Sequence[Abstract]) -> Model:
     mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
     beta = logistic(((values - mean) / spread).tolist(), labels, weights, _RIDGE)
     scaled = beta[:-1] / spread
-    return Model({n: round(float(w), 4) for n, w in zip(names, scaled, strict=True)}, round(float(beta[-1] - scaled @ mean), 4))
+    return LogisticModel({n: round(float(w), 4) for n, w in zip(names, scaled, strict=True)}, round(float(beta[-1] - scaled @ mean), 4))
 
 
-def report(model: Model, abstracts: Sequence[Abstract]) -> None:
+def report(model: LogisticModel, abstracts: Sequence[Abstract]) -> None:
     """Print how often the sentences ranked first hold one that was taken down."""
     for kind in dict.fromkeys(one.kind for one in abstracts):
         for count in (1, 2, 3):

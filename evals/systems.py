@@ -9,14 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from assistant.analyse import analyse
+from assistant.answering.evidence import select_evidence
 from assistant.core import FAULTS, Assistant
-from assistant.evidence import gather
 from assistant.followup import Turn, understood
 from assistant.history import Conversation
 from assistant.settings import Settings
 from assistant.types import Citation
-from assistant.write.extractive import quotes
 from evals.cases import Case
 from store.errors import QuestionError
 from store.lexical import terms
@@ -204,10 +202,8 @@ class AssistantSystem:
 
     def _rationale(self, case: Case, gold: Sequence[set[str]], began: float) -> Outcome:
         """The sentences of a given abstract that bear on a claim."""
-        question = analyse(case.asked)
         within = Filtered(frozenset(gold[0]))
-        store = self._assistant.store
-        picked = quotes(gather(store, question.text, question, within=within))
+        picked = select_evidence(self._assistant.pipeline.search(case.asked, within)[1])
         held = tuple(Quote(e.entry, e.quote, e.start, e.end, e.field, True) for e in picked)
         return Outcome("answered", returned=tuple(gold[0]), quotes=held, seconds=time.perf_counter() - began)
 

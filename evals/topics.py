@@ -1,17 +1,15 @@
-"""Fit the model that says which papers belong to a topic, and measure summaries on topics left out.
+"""Measure summaries on labelled topics and on drawn ones.
 
-    python -m evals.topics --store STORE --questions dev.jsonl [--write]
+    python -m evals.topics --store STORE --questions dev.jsonl
     python -m evals.topics --store STORE --drawn 100
 
-The model of likeness to examples is fitted on "which" questions and topics; a topic's figures are those of a model fitted without it. (The relevance model under it is fitted on the
-"which" questions and never saw a topic.) Themes are those of the reference's papers, so that they are not measured by who belongs; beside them k-means on the embeddings with as many clusters.
+Themes are those of the reference's papers, so that they are not measured by who belongs; beside them k-means on the embeddings with as many clusters.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,107 +18,63 @@ from typing import Any
 
 import numpy as np
 
-from assistant.analyse import Question, analyse
-from assistant.core import Assistant, looked_for
-from assistant.decide import Model, calibration
-from assistant.evidence import Scored, gather
+from assistant.core import Assistant
+from assistant.query.analyzer import Question
 from assistant.topics.compose import Length, compose
 from assistant.topics.keyphrases import phrases
-from assistant.topics.members import DEEP, FEEDBACK, Member, cut, feedback_features, rarity_of, vectors_of, whole_vector
-from assistant.topics.summarize import about
-from assistant.topics.themes import group, term_matrix
-from assistant.write.extractive import ranked_members
+from assistant.topics.members import Member, rarity_of, vectors_of
+from assistant.topics.summarize import about, gathered
+from assistant.topics.themes import group
 from evals.cases import read_rows
-from evals.fit import half_covered, logistic, shown
+from evals.figures import half_covered, shown
 from evals.metrics.summaries import member_scores, v_measure
 from store.store import Store
 
-_TARGET = Path(__file__).resolve().parent.parent / "assistant" / "calibration.json"
-_RIDGE = 0.1
 _LENGTHS: tuple[Length, ...] = ("short", "medium", "long")
 _SEEDS = 10
 
 
 @dataclass(frozen=True)
 class Case:
-    """A labelled set with what was found for it; groups and ``maybe`` are entry ids."""
+    """A labelled topic with what was found for it; groups and ``maybe`` are entry ids."""
 
     row: dict[str, Any]
     question: Question
-    found: list[Scored]
-    features: list[dict[str, float]]
+    found: tuple[Member, ...]
     gold: list[frozenset[str]]
     maybe: frozenset[str]
 
 
-def load_cases(store: Store, path: Path) -> list[Case]:
-    """Sets of a labelled file: "which" questions for a set by its topic, and topics."""
-    places = {str(p): e.id for e in store.ledger.entries().values() for p in e.provenance}
-    rarity = rarity_of(store.lexical.count(), store.lexical.frequency)
+def load_cases(assistant: Assistant, path: Path) -> list[Case]:
+    """The topics of a labelled file, with the papers that a summary takes for members."""
+    places = {str(p): e.id for e in assistant.store.ledger.entries().values() for p in e.provenance}
 
     def ids(groups: Sequence[Sequence[str]]) -> list[frozenset[str]]:
         return [frozenset(places[p] for p in one if p in places) for one in groups]
 
     cases = []
     for _, line in read_rows(path):
-        if line["kind"] not in ("which", "topic"):
-            continue
-        question = about(line["topic"]) if line["kind"] == "topic" else analyse(line["question"])
-        if question.mode != "list" or question.facet or question.mentions:
-            continue
-        pools = [gather(store, text, question, deep=DEEP) for text in (looked_for(question), *question.parts)]
-        ranked = ranked_members(pools, question, calibration().relevance)
-        found = [s for _, s in ranked]
-        features = feedback_features(
-            [p for p, _ in ranked], np.array([whole_vector(s) for s in found]), term_matrix([s.entry for s in found], rarity)
-        )
-        cases.append(Case(line, question, found, features, ids(line["gold"]), frozenset().union(*ids(line.get("maybe") or []))))
+        if line["kind"] == "topic":
+            found = gathered(assistant.store, assistant.reader, about(line["topic"]), None)
+            cases.append(Case(line, found.question, found.members, ids(line["gold"]), frozenset().union(*ids(line.get("maybe") or []))))
     return cases
-
-
-def fit(cases: Sequence[Case]) -> Model:
-    """Fit on every entry looked at, borderline ones left out; every set weighs the same."""
-    rows, labels, weights = [], [], []
-    for case in cases:
-        gold = frozenset().union(*case.gold)
-        kept = [(s, f) for s, f in zip(case.found, case.features, strict=True) if s.entry.id in gold or s.entry.id not in case.maybe]
-        for scored, features in kept:
-            rows.append([features[name] for name in FEEDBACK])
-            labels.append(int(scored.entry.id in gold))
-            weights.append(100 / len(cases) / len(kept))
-    values = np.array(rows)
-    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
-    beta = logistic(((values - mean) / spread).tolist(), labels, weights, _RIDGE)
-    scaled = beta[:-1] / spread
-    return Model(dict(zip(FEEDBACK, map(float, scaled), strict=True)), float(beta[-1] - scaled @ mean))
-
-
-def chosen(case: Case, model: Model) -> list[Member]:
-    """The papers a case gets."""
-    rows = [Member(s, model.probability(f)) for s, f in zip(case.found, case.features, strict=True)]
-    rows.sort(key=lambda m: (-m.chance, m.scored.entry.id))
-    return list(cut(rows))
 
 
 def report(store: Store, cases: Sequence[Case]) -> None:
     """Print the figures."""
-    for kind in ("which", "topic"):
-        scores: dict[str, list[float]] = {}
-        for case in (c for c in cases if c.row["kind"] == kind):
-            found = chosen(case, fit([c for c in cases if c is not case]))
-            of_case = member_scores([m.scored.entry.id for m in found], case.gold, case.maybe)
-            for name, value in of_case.items():
-                scores.setdefault(name, []).append(value)
-            if kind == "topic":
-                print(f"  {case.row['topic']}: {len(found)} papers, {', '.join(f'{n} {v:.2f}' for n, v in of_case.items())}")
-                held = [(length, _points(case, found, length, store)) for length in _LENGTHS]
-                for length, share in held:
-                    scores.setdefault(f"key points quoted, {length}", []).append(share)
-                ours, baseline = _themes(case, store)
-                scores.setdefault("V-measure of themes", []).append(ours)
-                scores.setdefault("V-measure of k-means", []).append(baseline)
-        for name, values in scores.items():
-            print(f"{kind}, {name}:", shown(values))
+    scores: dict[str, list[float]] = {}
+    for case in cases:
+        of_case = member_scores([m.scored.entry.id for m in case.found], case.gold, case.maybe)
+        for name, value in of_case.items():
+            scores.setdefault(name, []).append(value)
+        print(f"  {case.row['topic']}: {len(case.found)} papers, {', '.join(f'{n} {v:.2f}' for n, v in of_case.items())}")
+        for length in _LENGTHS:
+            scores.setdefault(f"key points quoted, {length}", []).append(_points(case, case.found, length, store))
+        ours, baseline = _themes(case, store)
+        scores.setdefault("V-measure of themes", []).append(ours)
+        scores.setdefault("V-measure of k-means", []).append(baseline)
+    for name, values in scores.items():
+        print(f"topic, {name}:", shown(values))
 
 
 def _points(case: Case, found: Sequence[Member], length: Length, store: Store) -> float:
@@ -196,23 +150,16 @@ def report_drawn(assistant: Assistant, count: int) -> None:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description="Fit and measure summaries.")
+    parser = argparse.ArgumentParser(description="Measure summaries.")
     parser.add_argument("--drawn", type=int, default=0, metavar="N", help="measure on so many topics drawn from the corpus instead")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--questions", type=Path)
-    parser.add_argument("--write", action="store_true", help="write the model fitted on all of them")
     args = parser.parse_args()
     assistant = Assistant(args.store)
     if args.drawn or args.questions is None:
         report_drawn(assistant, args.drawn or 100)
         return
-    cases = load_cases(assistant.store, args.questions)
-    model = fit(cases)
-    if args.write:
-        data = json.loads(_TARGET.read_text(encoding="utf-8"))
-        data["feedback"] = {"weights": model.weights, "intercept": model.intercept}
-        _TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    report(assistant.store, cases)
+    report(assistant.store, load_cases(assistant, args.questions))
     assistant.close()
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from assistant.verify import Premise, Verifier
 from evals.agreement import scifact_pairs
 from evals.cases import read_rows
-from evals.fit import logistic, shown
+from evals.figures import logistic, shown
 from evals.loaders import load
 from store.embed import Embedder, shipped_embedder
 from store.store import Store
@@ -141,7 +141,7 @@ def question_items(path: Path, folder: Path) -> list[Item]:
 
 def written(folder: Path, embedder: Embedder) -> list[Pair]:
     """Written sentences of papers of ml_corpus that the entailment model was not schooled on."""
-    from evals.training.rows import written_examples
+    from evals.training.verifier.rows import written_examples
 
     return [
         Pair(f"{_WRITTEN}{one.span}", one.kind, one.claim, Premise((one.evidence,), f"{one.title}. {one.evidence}", one.title))

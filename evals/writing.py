@@ -21,13 +21,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from assistant.answering.sources import plain
 from assistant.core import Assistant
 from assistant.fakes import ScriptedModel
 from assistant.llm import Message, ModelSettings
 from assistant.settings import Settings
-from assistant.write.sources import plain
 from evals.cases import DataError, read_rows
-from evals.fit import shown
+from evals.figures import shown
 
 _KEYED = re.compile(r"^\[(k[0-9a-f]+)\] (.+)$", re.MULTILINE)
 

@@ -16,14 +16,14 @@ def _passwordless(url: str) -> str:
 
 
 ServerUrl = Annotated[str, AfterValidator(_passwordless)]
-BUILTIN_EMBEDDER = "all-MiniLM-L6-v2-int8"
+BUILTIN_EMBEDDER = "papers-MiniLM-L6-int8"
 
 
 class StoreSettings(BaseModel):
     """How a store embeds and where its vectors live.
 
     Attributes:
-        embedder: ``all-MiniLM-L6-v2-int8`` (shipped), a folder with ``model.onnx`` and ``tokenizer.json``, ``openai:NAME``,
+        embedder: ``papers-MiniLM-L6-int8`` (shipped), a folder with ``model.onnx`` and ``tokenizer.json``, ``openai:NAME``,
             ``ollama:NAME`` (also lmstudio, llamacpp, vllm), ``NAME@URL``, or ``package.module:Class`` of a LlamaIndex embedding.
         embedder_options: further arguments of the LlamaIndex class; prefixes and pooling of an ONNX file.
         embedder_key_env: environment variable with the endpoint's key.

@@ -1,4 +1,4 @@
-"""The terms of a chunk's title and sentences, analysed once and packed, so that a question need not analyse them again.
+"""The terms of a chunk's title and sentences, analysed once and packed, so that a question need not analyze them again.
 
 Each term is kept as the CRC-32 of its letters; two terms of a language's vocabulary that a question and an entry hold are
 confused about once in a million pairs.

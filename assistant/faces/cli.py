@@ -19,6 +19,7 @@ from assistant.faces.options import (
     CostOption,
     JsonOption,
     LlmOption,
+    ReaderOption,
     SourceOption,
     StoreOption,
     TimeoutOption,
@@ -83,6 +84,7 @@ def ask(
     llm: LlmOption = None,
     timeout: TimeoutOption = None,
     max_cost: CostOption = None,
+    reader: ReaderOption = None,
     go_on: Annotated[bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what a model would be sent, its tokens and cost; send nothing.")
@@ -95,7 +97,7 @@ def ask(
     from assistant import history
 
     filters = filters_of(year, author, venue, source)
-    flags = {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}
+    flags = {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost, "reader": reader}
     formats = [name for name, wanted in zip(FORMATS, (as_json, as_markdown, as_html, as_bibtex, as_csv), strict=True) if wanted]
     if len(formats) > 1:
         raise SettingsError(f"{' and '.join(formats)} cannot go together.", "Choose one format.")
@@ -139,6 +141,7 @@ def chat(
     llm: LlmOption = None,
     timeout: TimeoutOption = None,
     max_cost: CostOption = None,
+    reader: ReaderOption = None,
     go_on: Annotated[bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")] = False,
 ) -> None:
     """Ask question after question; follow-ups may lean on what was asked before.
@@ -150,7 +153,7 @@ def chat(
     from assistant.render.terminal import render
 
     filters = filters_of(year, author, venue, source)
-    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost, "reader": reader})
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
     def show(answer: Any) -> str:
@@ -169,11 +172,12 @@ def search(
     author: AuthorOption = None,
     venue: VenueOption = None,
     source: SourceOption = None,
+    reader: ReaderOption = None,
 ) -> None:
     """List the entries that fit a query, each with its best sentence and the words it shares."""
     from assistant.render.terminal import results
 
-    hits = open_assistant(store).search(query, count, filters_of(year, author, venue, source))
+    hits = open_assistant(store, {"llm": "none", "reader": reader}).search(query, count, filters_of(year, author, venue, source))
     if as_json:
         rows = [
             {
@@ -194,7 +198,13 @@ def search(
 
 
 @app.command()
-def mcp(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption = None, max_cost: CostOption = None) -> None:
+def mcp(
+    store: StoreOption = None,
+    llm: LlmOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: CostOption = None,
+    reader: ReaderOption = None,
+) -> None:
     """Serve the papers to chat tools over MCP on standard input and output.
 
     In Claude Desktop: {"mcpServers": {"papers": {"command": "assistant", "args": ["mcp"]}}}
@@ -203,7 +213,7 @@ def mcp(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption
     from assistant.faces.mcp_server import run_stdio
 
     # A client waits a minute at most.
-    run_stdio(open_assistant(store, {"llm": llm, "llm_timeout": timeout or 30.0, "max_cost": max_cost}))
+    run_stdio(open_assistant(store, {"llm": llm, "llm_timeout": timeout or 30.0, "max_cost": max_cost, "reader": reader}))
 
 
 @app.command()
@@ -219,6 +229,7 @@ def serve(
     llm: LlmOption = None,
     timeout: TimeoutOption = None,
     max_cost: CostOption = None,
+    reader: ReaderOption = None,
 ) -> None:
     """Serve the papers over HTTP: a web page, an OpenAI-compatible endpoint at /v1, and MCP at /mcp.
 
@@ -228,14 +239,20 @@ def serve(
     from assistant.faces.http.app import run
     from assistant.faces.http.guard import Access
 
-    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost, "reader": reader})
     access = Access(os.environ.get("ASSISTANT_TOKEN", ""), frozenset(name.lower() for name in allow_host or ()), rate)
     print(f"Serving {assistant.name} at http://{host}:{port} (page, /v1, /mcp). Stop with Ctrl-C.", file=sys.stderr)
     run(assistant, host, port, access, log)
 
 
 @app.command()
-def slack(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOption = None, max_cost: CostOption = None) -> None:
+def slack(
+    store: StoreOption = None,
+    llm: LlmOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: CostOption = None,
+    reader: ReaderOption = None,
+) -> None:
     """Answer in Slack: mentions, /papers, and assistant threads, over Socket Mode.
 
     Needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN (docs/chat-tools.md).
@@ -243,7 +260,7 @@ def slack(store: StoreOption = None, llm: LlmOption = None, timeout: TimeoutOpti
     needs("slack_bolt", "slack")
     from assistant.faces.slack_app import run
 
-    run(open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost}))
+    run(open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost, "reader": reader}))
 
 
 def _add_commands(arguments: list[str]) -> None:

@@ -16,11 +16,11 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
+from assistant.answering.model import as_text
 from assistant.core import Assistant
 from assistant.faces.addresses import address
 from assistant.llm.guard import GONE
 from assistant.types import Answer, Citation, Summary
-from assistant.write.model import as_text
 from store.errors import NotFoundError, UserError
 from store.types import Entry
 

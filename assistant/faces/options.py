@@ -29,6 +29,14 @@ LlmOption = Annotated[
     typer.Option("--llm", metavar="MODEL", help="Who writes: NAME@URL, openai:NAME, ollama:NAME, FILE.gguf, module:Class, or none."),
 ]
 TimeoutOption = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For a model's whole answer.")]
+ReaderOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--reader/--no-reader",
+        show_default=False,
+        help="Let the reader judge what search finds (default), or do without: faster and worse.",
+    ),
+]
 CostOption = Annotated[float | None, typer.Option("--max-cost", metavar="DOLLARS", help="Ask no model where the answer may cost more.")]
 
 

@@ -75,8 +75,8 @@ def print_prompts(prompts: Sequence[Any], model: Any, as_json: bool) -> None:
 
 def streamed(assistant: Any, text: str, filters: Filters | None, turns: Any) -> Any:
     """The answer; each sentence is shown on the terminal once it is found to hold, until the whole answer takes its place."""
+    from assistant.answering.checked import Checked
     from assistant.render.terminal import safe
-    from assistant.write.checked import Checked
 
     shown = 0
     answer = None

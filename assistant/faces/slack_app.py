@@ -15,13 +15,13 @@ from slack_bolt import Assistant as Threads
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from assistant.answering.checked import Checked
 from assistant.core import Assistant
 from assistant.faces.addresses import address
 from assistant.faces.http.chat import Writer
 from assistant.faces.replay import replayed
 from assistant.render.export import markdown_text
 from assistant.types import Citation
-from assistant.write.checked import Checked
 from store.errors import SettingsError, UserError
 
 COMMAND = "/papers"

@@ -15,6 +15,7 @@ from assistant.faces.options import (
     CostOption,
     JsonOption,
     LlmOption,
+    ReaderOption,
     SourceOption,
     StoreOption,
     VenueOption,
@@ -63,6 +64,7 @@ def summarize(
         float | None, typer.Option("--timeout", metavar="SECONDS", help="For each of a model's calls: one a theme, and one.")
     ] = None,
     max_cost: CostOption = None,
+    reader: ReaderOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what a model would be sent, its tokens and cost; send nothing.")
     ] = False,
@@ -78,7 +80,7 @@ def summarize(
     if topic is None:
         raise QuestionError("No topic was given.", 'For example: assistant summarize "pruning of neural networks"')
     text = sys.stdin.read() if topic == "-" else topic
-    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost})
+    assistant = open_assistant(store, {"llm": llm, "llm_timeout": timeout, "max_cost": max_cost, "reader": reader})
     if dry_run:
         print_prompts(assistant.preview_summary(text, filters, length=length, focus=focus), assistant.model, as_json)
         return

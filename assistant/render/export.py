@@ -36,7 +36,7 @@ def markdown(answer: Answer) -> str:
     if answer.headline:
         lines += [plain(answer.headline), ""]
     if answer.status == "abstained":
-        lines += ["Nearest entries:", "", *(f"- {plain(e.title or e.id)}" for e in answer.nearest)]
+        lines += ["Closest:", "", *(f"- {plain(e.label)}" for e in answer.nearest)]
     if any(claim.support != "quoted" for claim in answer.claims):
         lines += [
             line for paragraph in paragraphs(answer) for line in (_AUTOLINK.sub(r"\\\g<0>", _MARKDOWN_TEXT.sub(r"\\\1", paragraph)), "")

@@ -65,10 +65,8 @@ def page(answer: Answer, entries: Mapping[str, Entry]) -> str:
         body += [f"<p>{_linked(paragraph)}</p>" for paragraph in paragraphs(answer)]
     body += [_source(cited, entries[cited[0].id], sample) for cited in rows.values()]
     if answer.status == "abstained" and answer.nearest:
-        near = "".join(
-            f'<li>{_text(e.title or e.id)} <span class="where">{_text(_places(e.provenance))}</span></li>' for e in answer.nearest
-        )
-        body.append(f"<section><h2>Nearest entries</h2><ul>{near}</ul></section>")
+        near = "".join(f'<li>{_text(e.label)} <span class="where">{_text(_places(e.provenance))}</span></li>' for e in answer.nearest)
+        body.append(f"<section><h2>Closest</h2><ul>{near}</ul></section>")
     body += [f'<p class="note">{_text(note)}</p>' for note in answer.notes]
     body += [
         f'<p class="note">{number} entries have no {_text(field)} and were left out.</p>' for field, number in answer.lacking if number

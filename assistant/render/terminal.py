@@ -52,8 +52,8 @@ def render(answer: Answer, *, width: int = 80, color: bool = False, explain: boo
         lines += [*textwrap.wrap(answer.headline, width), ""]
     if answer.status == "abstained":
         if answer.nearest:
-            lines.append("Nearest entries:")
-            lines += [textwrap.fill(f"- {safe(e.title or e.id)}", width, subsequent_indent="  ") for e in answer.nearest]
+            lines.append("Closest:")
+            lines += [textwrap.fill(f"- {safe(e.label)}", width, subsequent_indent="  ") for e in answer.nearest]
     else:
         if prose:
             lines += [textwrap.fill(paragraph, width, break_on_hyphens=False) + "\n" for paragraph in paragraphs(answer)]

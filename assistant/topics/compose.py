@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
-from assistant.evidence import STATES, Scored, points_elsewhere
 from assistant.hostile import gives_orders
+from assistant.ranking.ranker import RankedEntry
+from assistant.ranking.sentences import STATES, points_elsewhere
 from assistant.roles import Role, roles_of
 from assistant.topics.members import Member
 from assistant.topics.salience import salience
@@ -111,7 +111,7 @@ class Composed:
     limitations: tuple[Evidence, ...]
 
 
-def sentences_of(scored: Scored) -> list[Sentence]:
+def sentences_of(scored: RankedEntry) -> list[Sentence]:
     """A paper's sentences in their order, without those that speak to a program."""
     ordered = sorted(scored.sentences, key=lambda e: e.start)
     quotes = tuple(e.quote for e in ordered)
@@ -193,7 +193,7 @@ def _introduces(quote: str) -> bool:
     return not odd and _DEFINES.search(quote) is not None
 
 
-def row(scored: Scored) -> Row:
+def row(scored: RankedEntry) -> Row:
     """A paper's line in the table: the problem it names, what it does about it, and what it finds."""
     sentences = sentences_of(scored)
 
@@ -231,9 +231,9 @@ def rescored(found: Sequence[Member], focus: Mapping[str, Mapping[int, float]]) 
         found: the topic's papers.
         focus: score of each sentence by entry id and start.
     """
-    return [replace(member, scored=replace(member.scored, weigh=partial(_weighed_anew, member.scored, focus))) for member in found]
+    return [replace(member, scored=replace(member.scored, given_sentences=_weighed_anew(member.scored, focus))) for member in found]
 
 
-def _weighed_anew(scored: Scored, focus: Mapping[str, Mapping[int, float]]) -> tuple[Evidence, ...]:
+def _weighed_anew(scored: RankedEntry, focus: Mapping[str, Mapping[int, float]]) -> tuple[Evidence, ...]:
     scores = focus.get(scored.entry.id, {})
     return tuple(replace(e, score=_FOCUS * scores.get(e.start, e.score)) for e in scored.sentences)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from assistant.decide import Model
+from assistant.ranking.weights import LogisticModel
 from assistant.roles import ROLES, roles_of
 from store.lexical import terms
 
@@ -73,9 +73,9 @@ def features(sentences: Sequence[str], title: str | None) -> list[dict[str, floa
 
 
 @lru_cache(maxsize=1)
-def _model() -> Model:
+def _model() -> LogisticModel:
     data = json.loads(files("assistant").joinpath("topics", "salience.json").read_text(encoding="utf-8"))
-    return Model(data["weights"], data["intercept"])
+    return LogisticModel(data["weights"], data["intercept"])
 
 
 @lru_cache(maxsize=4_000)

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assistant.analyse import Question, analyse, check, content_terms
-from assistant.decide import calibration, refusal
-from assistant.evidence import gather, term_weights
+from assistant.answering.checked import Checked
+from assistant.answering.model import claims_of
+from assistant.answering.sources import Source
+from assistant.query.analyzer import Question, analyze, check, content_terms
+from assistant.query.query import make_query
+from assistant.ranking.answerability import assess
+from assistant.ranking.ranker import rank
+from assistant.ranking.reader import Reader
 from assistant.topics.compose import Composed, Length, rescored, row
-from assistant.topics.members import DEEP, Member, members, rarity_of, vectors_of
+from assistant.topics.members import MAX_READ, MEASURED, Member, find_members, rarity_of, vectors_of
 from assistant.topics.themes import Group, group
 from assistant.types import Claim, Coverage, Evidence, Near, Summary, Theme
-from assistant.write.checked import Checked
-from assistant.write.model import claims_of
-from assistant.write.sources import Source
 from store.errors import QuestionError
 from store.store import Store
 from store.types import Entry, Filtered
@@ -27,8 +29,6 @@ _NEAREST = 5
 _EVERYWHERE = 0.4
 _SMALL = 40
 _TOO_MANY = 200
-_ROOM = 2
-_WIDEST = 1600
 TOO_BROAD = "Too much of this corpus is about that to be summed up. See its map with: assistant topics. Or name a part of it."
 
 
@@ -51,33 +51,30 @@ def about(topic: str) -> Question:
     """
     if not topic.strip():
         raise QuestionError("No topic was given.", 'For example: assistant summarize "pruning of neural networks"')
-    return analyse(f"papers about {check(topic, 'topic').rstrip('.?!')}")
+    return analyze(f"papers about {check(topic, 'topic').rstrip('.?!')}")
 
 
-def gathered(store: Store, question: Question, within: Filtered | None) -> Gathered:
+def gathered(store: Store, reader: Reader | None, question: Question, within: Filtered | None) -> Gathered:
     """Find a topic's papers and group them.
 
     Args:
         store: the corpus.
+        reader: None to do without.
         question: from :func:`about`.
         within: only these entries.
     """
     total = store.lexical.count()
     rarity = rarity_of(total, store.lexical.frequency)
-    models = calibration()
     topic = question.topic
     wanted = content_terms(topic)
     if total > _SMALL and wanted and min(map(store.lexical.frequency, wanted)) > _EVERYWHERE * total:
         return Gathered(question, (), (), (), "too-broad")
-    deep = DEEP
-    while True:
-        pools = [gather(store, text, question, within=within, deep=deep) for text in (topic, *question.parts)]
-        chosen, ranked = members(pools, question, models.relevance, models.feedback, rarity)
-        if len(chosen) * _ROOM <= len(pools[0]) or len(pools[0]) < deep or deep >= _WIDEST:
-            break
-        deep *= 2
-    reason, _ = refusal(pools[0], term_weights(store, wanted), question) if pools[0] else ("no-topic", 1.0)
-    if reason is not None or not chosen:
+    pools = [
+        rank(store, make_query(store, question, part), reader, allowed=within, measured=MEASURED, most_read=MAX_READ)
+        for part in (None, *question.parts)
+    ]
+    chosen, ranked = find_members(pools, question)
+    if not chosen or assess(pools[0]).reason is not None:
         return Gathered(question, (), (), tuple(ranked), "no-topic")
     if len(chosen) > _TOO_MANY or (total > _SMALL and len(chosen) > _EVERYWHERE * total):
         return Gathered(question, (), (), tuple(ranked), "too-broad")
@@ -85,12 +82,13 @@ def gathered(store: Store, question: Question, within: Filtered | None) -> Gathe
     return Gathered(question, tuple(chosen), tuple(group(entries, vectors_of(chosen), rarity, topic)), tuple(ranked), None)
 
 
-def focused(store: Store, found: Gathered, focus: str) -> Gathered:
+def focused(store: Store, reader: Reader | None, found: Gathered, focus: str) -> Gathered:
     """The same papers, their sentences scored by how well they fit a focus as well."""
     ids = frozenset(m.scored.entry.id for m in found.members)
     text = f"{found.question.topic} {focus}"
-    scored = gather(store, text, analyse(check(text, "focus")), within=Filtered(ids), deep=len(ids))
-    scores = {s.entry.id: {e.start: e.score for e in s.sentences} for s in scored}
+    query = make_query(store, analyze(check(text, "focus")))
+    ranked = rank(store, query, reader, allowed=Filtered(ids), measured=len(ids), most_read=len(ids))
+    scores = {one.entry.id: {e.start: e.score for e in one.sentences} for one in ranked.entries}
     return Gathered(found.question, tuple(rescored(found.members, scores)), found.groups, found.considered, found.reason)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.answering.checked import Checked
+from assistant.answering.model import Prompt, Written, make_prompt, write
+from assistant.answering.second import Objector
 from assistant.llm import LanguageModel, ModelError, ModelSettings
 from assistant.templates import load_template
 from assistant.topics.compose import Composed, sentences_of
 from assistant.topics.summarize import Gathered, Parts, quoted
 from assistant.types import Evidence, Removed
 from assistant.verify import Verifier
-from assistant.write.checked import Checked
-from assistant.write.model import Prompt, Written, make_prompt, write
-from assistant.write.second import Objector
 from store.errors import SettingsError
 
 # Sentences of a paper that a model sees in a theme.

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.analyse import content_terms
-from assistant.decide import Model, choose
+from assistant.answering.citations import cite
+from assistant.answering.evidence import drop_near_duplicates
 from assistant.premise import denials, presupposes
+from assistant.query.analyzer import content_terms
+from assistant.ranking.relevance import choose
+from assistant.ranking.weights import LogisticModel
 from assistant.types import Evidence
-from assistant.write.extractive import cite, distinct
 from store.types import Entry
 
 chances = st.lists(st.floats(0, 1), max_size=60).map(lambda values: sorted(values, reverse=True))
@@ -28,7 +30,7 @@ def test_the_set_has_the_greatest_expected_f1(ranked: list[float]) -> None:
 
 @given(st.floats(-1e6, 1e6), st.floats(-10, 10))
 def test_a_probability_is_one(weight: float, feature: float) -> None:
-    assert 0 <= Model({"x": weight}, 0.5).probability({"x": feature}) <= 1
+    assert 0 <= LogisticModel({"x": weight}, 0.5).probability({"x": feature}) <= 1
 
 
 def evidence(quote: str) -> Evidence:
@@ -72,5 +74,5 @@ def test_citations_are_numbered_by_first_appearance_and_quote_their_span(order: 
 
 @given(st.lists(st.sampled_from(["a b c d", "a b c e", "x y z", "a b c d"]), max_size=8))
 def test_no_quote_repeats_another(texts: list[str]) -> None:
-    kept = [e.quote for e in distinct([evidence(t) for t in texts], 10)]
+    kept = [e.quote for e in drop_near_duplicates([evidence(t) for t in texts], 10)]
     assert len(kept) == len(set(kept))

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from assistant import Assistant
+from assistant.answering.second import NliOpinion, second_opinion
 from assistant.fakes import ScriptedModel
 from assistant.settings import Settings
 from assistant.verify import Premise
 from assistant.verify.entailment import EntailmentModel
 from assistant.verify.nli import NliModel
-from assistant.write.second import NliOpinion, second_opinion
 from store.embed import shipped_embedder
 from store.errors import SettingsError
 

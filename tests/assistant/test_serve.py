@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.analyse import check
 from assistant.core import Assistant
 from assistant.fakes import ScriptedModel
 from assistant.llm import ModelError, Piece
+from assistant.query.analyzer import check
 from assistant.settings import Settings
 from assistant.types import Citation
 from tests.assistant.test_ask import run

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.core import Assistant
-from assistant.decide import choose
 from assistant.faces.cli import run as cli
 from assistant.fakes import ScriptedModel
 from assistant.llm import Message, ModelError
+from assistant.ranking.relevance import choose
 from assistant.render.html import summary_page
 from assistant.render.summary import markdown, render
 from assistant.roles import ROLES, roles_of

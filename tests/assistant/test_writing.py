@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.answering.checked import Checked
+from assistant.answering.draft import drafts
+from assistant.answering.sources import Source, make_sources, shown
 from assistant.core import Assistant
 from assistant.fakes import ScriptedModel
 from assistant.hostile import gives_orders, harm
@@ -19,9 +22,6 @@ from assistant.render.html import page
 from assistant.render.terminal import render
 from assistant.settings import Settings
 from assistant.types import Answer, Evidence
-from assistant.write.checked import Checked
-from assistant.write.draft import drafts
-from assistant.write.sources import Source, make_sources, shown
 from store.types import Entry, Provenance
 
 QUESTION = "how does grokking arise?"
@@ -296,7 +296,7 @@ def test_a_second_opinion_may_only_object(
     digest_store: Path, monkeypatch: pytest.MonkeyPatch, reply: str | ModelError, kept: int, note: str | None
 ) -> None:
     judge = ScriptedModel(reply, name="judge")
-    monkeypatch.setattr("assistant.write.second.make_model", lambda settings: judge if settings.llm == "judge" else None)
+    monkeypatch.setattr("assistant.answering.second.make_model", lambda settings: judge if settings.llm == "judge" else None)
     writer = ScriptedModel(lambda m: " ".join(f"{s.rstrip('.')} [{k}]." for k, s in keyed(m)[:2]) + " Penguins always win at chess.")
     assistant = Assistant(digest_store, model=writer, options=Settings(second_opinion="judge"))
     answer = assistant.ask(QUESTION)

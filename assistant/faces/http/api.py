@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from assistant.answering.checked import Checked
 from assistant.core import Assistant
 from assistant.faces.addresses import address
 from assistant.faces.http.steps import steps
@@ -25,7 +26,6 @@ from assistant.render.html import page, summary_page
 from assistant.render.summary import markdown as summary_markdown
 from assistant.topics.summarize import coverage_line
 from assistant.types import Answer, Summary
-from assistant.write.checked import Checked
 from store.errors import NotFoundError, SettingsError, UserError
 from store.types import Filters
 

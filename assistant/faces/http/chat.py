@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from assistant.answering.checked import Checked
 from assistant.core import SAMPLE_NOTE
 from assistant.faces.addresses import address
 from assistant.render.export import markdown_text
 from assistant.types import Answer, Citation, Claim
-from assistant.write.checked import Checked
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Writer:
         for claim in answer.claims[self._written :]:
             parts.append(self._claim(claim, by_number))
         if answer.status == "abstained" and answer.nearest:
-            parts.append("Nearest papers:\n\n" + "".join(f"- {self.escape(e.title or e.id)}\n" for e in answer.nearest))
+            parts.append("Closest papers:\n\n" + "".join(f"- {self.escape(e.label)}\n" for e in answer.nearest))
         parts += [f"\n\n*{self.escape(note)}*" for note in answer.notes]
         if self.footer and answer.citations:
             rows = "".join(f"[{n}] {self.shown(c)}\n" for n, c in sorted(by_number.items()))

@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from assistant.analyse import MAX_QUESTION
+from assistant.answering.checked import Checked
 from assistant.core import Assistant
 from assistant.faces.http.chat import Writer, pieces, source_url
 from assistant.faces.http.steps import steps
 from assistant.faces.replay import replayed
+from assistant.query.analyzer import MAX_QUESTION
 from assistant.types import Answer
-from assistant.write.checked import Checked
 from store.errors import QuestionError, UserError
 
 MODEL = "papers"

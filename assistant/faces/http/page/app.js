@@ -134,7 +134,7 @@ const tools = (data, box) => {
   }
   return el("div", { className: "tools" }, ...buttons);
 };
-const nearNode = (nearest) => nearest.length && el("div", {}, el("p", { className: "soft", textContent: "Nearest papers" }), el("ul", {}, ...nearest.map((e) => el("li", { textContent: e.title ?? e.id }))));
+const nearNode = (nearest) => nearest.length && el("div", {}, el("p", { className: "soft", textContent: "Closest papers" }), el("ul", {}, ...nearest.map((e) => el("li", { textContent: (e.title ?? e.id) + (e.sentence ? `: “${e.sentence}”` : "") }))));
 const failure = (error) => el("p", { className: "error", role: "alert", textContent: error.message });
 
 $("ask-form").addEventListener("submit", async (event) => {

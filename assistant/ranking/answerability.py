@@ -1,0 +1,77 @@
+"""Whether the corpus holds an answer: answer, or abstain and say why. The one place where that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.query.query import Query
+from assistant.ranking.ranker import RankedEntries, RankedEntry
+from assistant.ranking.weights import load_weights
+from assistant.types import Reason
+
+_LOOK = 5
+_SECOND = 2
+_NOTHING = -12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether to answer.
+
+    Args:
+        reason: why not; None where it is answered.
+        probability: that the corpus holds an answer.
+    """
+
+    reason: Reason | None
+    probability: float
+
+
+def answerability_features(ranked: RankedEntries) -> dict[str, float]:
+    """How well the best entries fit a question: the log odds of the best two, what the reader says of the best, and how near vectors and words are."""
+    top = ranked.entries[:_LOOK]
+    scores = [one.rank_score for one in top]
+
+    def best(name: str, default: float) -> float:
+        return max((one.features.get(name, default) for one in top), default=default)
+
+    return {
+        "best": scores[0] if scores else _NOTHING,
+        "second": scores[_SECOND - 1] if len(scores) >= _SECOND else _NOTHING,
+        "reader": best("reader", _NOTHING),
+        "evidence": best("evidence", _NOTHING),
+        "dense": best("dense", 0.0),
+        "sentence": best("sentence", 0.0),
+        "title": best("title", 0.0),
+        "coverage": best("coverage", 0.0),
+        "phrase": best("phrase", 0.0),
+        "words": float(min(len(ranked.query.idf), 12)) / 12,
+        "unmatched": _unmatched(top, ranked.query),
+    }
+
+
+def _unmatched(top: Sequence[RankedEntry], query: Query) -> float:
+    """The weight, as a share of all, of the terms that none of the best entries holds."""
+    total = sum(query.idf.values())
+    return sum(w for t, w in query.idf.items() if not any(t in one.terms for one in top)) / total if total else 0.0
+
+
+def assess(ranked: RankedEntries) -> Verdict:
+    """Decide for a question.
+
+    A list has a model of its own: it is refused only where no likely member is there.
+    """
+    if not ranked.entries:
+        return Verdict("no-topic", 0.0)
+    weights, question = load_weights(), ranked.query.question
+    suffix = "" if ranked.read else "_unread"
+    name = "list_answerable" if question.mode == "list" else "answerable"
+    features = answerability_features(ranked)
+    probability = weights.models[name + suffix].probability(features)
+    if question.facet is not None or question.mentions or probability >= weights.thresholds[name + suffix]:
+        return Verdict(None, probability)
+    if question.mode == "list":
+        return Verdict("no-topic", probability)
+    on_subject = weights.models["on_subject" + suffix].probability(features) >= weights.thresholds["on_subject" + suffix]
+    return Verdict("not-in-abstracts" if on_subject else "no-topic", probability)
