@@ -57,6 +57,7 @@ class Case(_Frozen):
         keypoints: what a summary should bring up.
         themes: how a summary may be divided.
         why: for ``unanswerable``, why.
+        among: where labels hold for some entries only, these; the question is asked of them alone.
         draft: written by ``assistant eval new`` and not yet checked by a person.
     """
 
@@ -76,6 +77,7 @@ class Case(_Frozen):
     why: Literal["", "absent-topic", "detail-not-in-abstract", "false-premise"] = ""
     answer: str = ""
     criterion: str = ""
+    among: Group = ()
     draft: bool = False
 
     @model_validator(mode="after")
@@ -119,6 +121,12 @@ def make_dataset(name: str, cases: Iterable[Case], corpus: Iterable[Path] = (), 
     cases = tuple(cases)
     text = "\n".join(case.model_dump_json() for case in cases)
     return Dataset(name, cases, hashlib.sha256(text.encode()).hexdigest()[:16], tuple(corpus), tuple(documents))
+
+
+def of_whole_store(dataset: Dataset) -> Dataset:
+    """The same cases, asked of the whole store whatever entries their labels hold for; what is not labelled counts as wrong there."""
+    cases = [case.model_copy(update={"among": ()}) for case in dataset.cases]
+    return make_dataset(f"{dataset.name}-whole", cases, dataset.corpus, dataset.documents)
 
 
 def read_cases(path: Path) -> list[Case]:

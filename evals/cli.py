@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 _HELD_BASELINE = Path(__file__).parent / "history" / "baseline.json"
+_SLICE_BASELINE = Path(__file__).parent / "history" / "ml_slice.json"
 
 StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store the questions are about.")]
 CorpusOption = Annotated[
@@ -69,7 +70,10 @@ def main(context: typer.Context) -> None:
 @app.command()
 def run(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="sample, a file of cases, or a folder of SciFact, ACLSum, LitSearch or BEIR.")
+        str,
+        typer.Argument(
+            metavar="NAME|FILE", help="sample, a file of cases or of ml_questions, or a folder of SciFact, ACLSum, LitSearch or BEIR."
+        ),
     ],
     store: StoreOption = None,
     corpus: CorpusOption = None,
@@ -89,6 +93,9 @@ def run(
     same_judge: SameOption = False,
     labels: LabelsOption = None,
     yes: YesOption = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Ask the whole store also where a case names the entries its labels hold for.")
+    ] = False,
 ) -> None:
     """Ask every case, print the figures and keep the result."""
     from evals.report.html import page
@@ -102,7 +109,7 @@ def run(
         from evals.judges import human_labels
 
         chosen = human_labels(labels, chosen)
-    result = _measure(name, store, tuple(corpus or ()), system, options, limit, jobs, fresh, chosen, ask=not yes)
+    result = _measure(name, store, tuple(corpus or ()), system, options, limit, jobs, fresh, chosen, ask=not yes, whole=whole)
     kept = save(result, _runs())
     if html is not None:
         _write(html, page(result))
@@ -173,18 +180,28 @@ def worst(
 @app.command()
 def gate(
     baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed baseline.")] = _HELD_BASELINE,
+    corpus: CorpusOption = None,
     update: Annotated[bool, typer.Option("--update", help="Make this run the baseline and add it to the history.")] = False,
 ) -> None:
-    """Run the sample and fail where it is worse than the baseline by more than noise."""
+    """Run the sample and fail where it is worse than the baseline by more than noise.
+
+    With --corpus (ml_corpus's abstracts) a slice of ml_questions/dev is run too.
+    """
+    _gate(_measure("sample", None, (), "assistant"), baseline, update)
+    if corpus:
+        _gate(_measure("ml-slice", None, tuple(corpus), "assistant"), _SLICE_BASELINE, update)
+
+
+def _gate(result: Result, baseline: Path, update: bool) -> None:
     from evals.cases import DataError
     from evals.compare import baseline as kept
     from evals.compare import failures, scores_of
     from evals.report.text import differences
 
-    result = _measure("sample", None, (), "assistant")
+    name = result.made["data"]["name"]
     if update:
         _write(baseline, json.dumps(kept(result), indent=1, ensure_ascii=False) + "\n")
-        _append_history(baseline.parent / "sample.jsonl", result)
+        _append_history(baseline.parent / f"{name}.jsonl", result)
         print(f"{baseline}: the baseline is this run now.")
         return
     try:
@@ -193,12 +210,12 @@ def gate(
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{baseline}: cannot be read as a baseline ({error}).", "Make one: assistant eval gate --update") from None
     if digest != result.made["data"]["digest"]:
-        raise DataError("The sample's questions are not those of the baseline.", "Make a new one: assistant eval gate --update")
+        raise DataError(f"The questions of {name} are not those of the baseline.", "Make a new one: assistant eval gate --update")
     worse = failures(scores, scores_of(result))
     if worse:
         print(differences(worse, "baseline", "now"), end="")
         raise SystemExit(2)
-    print(f"Nothing is worse than the baseline of {before['date']} by more than noise.")
+    print(f"{name}: nothing is worse than the baseline of {before['date']} by more than noise.")
 
 
 @app.command()
@@ -232,8 +249,9 @@ def _measure(
     judge: Judge | None = None,
     *,
     ask: bool = False,
+    whole: bool = False,
 ) -> Result:
-    from evals.cases import DataError
+    from evals.cases import DataError, of_whole_store
     from evals.corpora import ensure_store
     from evals.loaders import load
     from evals.results import make_result
@@ -245,6 +263,8 @@ def _measure(
         raise DataError(f"{system}: no system of that name.", f"Choose one of {', '.join(SYSTEMS)}.")
     show = _progress()
     dataset = load(name, corpus)
+    if whole:
+        dataset = of_whole_store(dataset)
     folder = ensure_store(dataset, store, show)
     bare = ask_all(dataset, folder, system, options, limit=limit, jobs=jobs, fresh=fresh, progress=show)
     _warn_faults(bare)

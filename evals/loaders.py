@@ -7,9 +7,11 @@ import json
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from evals.cases import Case, DataError, Dataset, make_dataset, read_cases, read_rows
+from evals.cases import Case, DataError, Dataset, Kind, make_dataset, read_cases, read_rows
 
 SAMPLE = "sample"
+# Part of ml_questions/dev: the questions are ours to ship, the abstracts are read from a path.
+SLICE = "ml-slice"
 _ASPECTS = ("challenge", "approach", "outcome")
 
 
@@ -17,7 +19,7 @@ def load(name: str, corpus: tuple[Path, ...] = ()) -> Dataset:
     """A data set.
 
     Args:
-        name: ``sample``; or a path: a file in our schema, or a folder in the form of SciFact (``claims_train.jsonl``),
+        name: ``sample``, ``ml-slice``; or a path: a file in our schema or in that of ml_questions (``dev.jsonl``), or a folder in the form of SciFact (``claims_train.jsonl``),
             ACLSum (``train.jsonl``) or BEIR (``queries.jsonl`` with ``qrels.tsv`` or ``qrels/``; LitSearch too).
         corpus: files to be ingested for it, where its folder does not hold them.
 
@@ -27,10 +29,15 @@ def load(name: str, corpus: tuple[Path, ...] = ()) -> Dataset:
     if name == SAMPLE:
         with as_file(files("evals").joinpath("data/sample.jsonl")) as path:
             return make_dataset(SAMPLE, read_cases(path))
+    if name == SLICE:
+        with as_file(files("evals").joinpath("data/ml_slice.jsonl")) as path:
+            return _ml_questions(path, corpus)
     path = Path(name)
     if path.is_file():
         if path.parent.joinpath("queries.jsonl").exists() and path.suffix == ".tsv":
             return _beir(path.parent, path, corpus)
+        if _is_ml_questions(path):
+            return _ml_questions(path, corpus)
         return make_dataset(path.stem, read_cases(path), corpus)
     if not path.is_dir():
         raise DataError(f"{name}: no data set of that name and no such file.", "List them: assistant eval list")
@@ -95,6 +102,45 @@ def _scifact(folder: Path, corpus: tuple[Path, ...]) -> Dataset:
                 Case(id=f"e{claim}-{doc}", kind="rationale", question=row["claim"], gold=((doc,),), evidence=whole, rationales=sets)
             )
     return make_dataset(folder.name, cases, source)
+
+
+_ML_KINDS: dict[str, Kind] = {"list": "which", "answer": "fact", "compare": "compare", "none": "unanswerable"}
+
+
+def _is_ml_questions(path: Path) -> bool:
+    """Whether a file's first line is a question over ten judged abstracts."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return '"docs"' in (line := file.readline()) and '"relevant"' in line
+
+
+def _ml_questions(path: Path, corpus: tuple[Path, ...]) -> Dataset:
+    """Questions each asked of its ten judged abstracts: grade 2 is gold, 1 is maybe; evidence by offsets into the corpus's ``text``."""
+    if not corpus:
+        raise DataError(f"{path}: its abstracts are in another file.", "Name it: --corpus corpus_100k.jsonl.gz")
+    rows = [row for _, row in read_rows(path)]
+    wanted = {id for row in rows for id in row["docs"]}
+    texts = {row["_id"]: row for file in corpus for _, row in read_rows(file) if row.get("_id") in wanted}
+    cases = []
+    for row in rows:
+        if all(id in texts for id in row["docs"]):
+            gold, maybe = ([id for id, grade in row["relevant"].items() if grade == wanted_grade] for wanted_grade in (2, 1))
+            if row["kind"] != "none" and not gold:
+                gold, maybe = maybe, []
+            spans = [texts[span["id"]]["text"][span["start"] : span["end"]] for span in row["evidence"] if span["id"] in gold]
+            cases.append(
+                Case(
+                    id=row["id"],
+                    kind=_ML_KINDS[row["kind"]],
+                    question=row["question"],
+                    gold=tuple((id,) for id in gold),
+                    maybe=tuple((id,) for id in maybe),
+                    evidence=tuple(spans),
+                    why=row.get("why", ""),
+                    among=tuple(row["docs"]),
+                )
+            )
+    documents = [json.dumps(texts[id], ensure_ascii=False) for id in sorted(texts)]
+    return make_dataset(SLICE if path.stem == "ml_slice" else f"ml_questions-{path.stem}", cases, documents=documents)
 
 
 def _aclsum(path: Path) -> Dataset:

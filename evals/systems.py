@@ -14,8 +14,9 @@ from assistant.core import FAULTS, Assistant
 from assistant.followup import Turn, understood
 from assistant.history import Conversation
 from assistant.settings import Settings
-from assistant.types import Citation
+from assistant.types import Answer, Citation
 from evals.cases import Case
+from evals.corpora import resolver
 from store.errors import QuestionError
 from store.lexical import terms
 from store.retrieve import retrieve
@@ -126,6 +127,7 @@ class AssistantSystem:
 
     def __post_init__(self) -> None:
         self._assistant = Assistant(self.path, options=self.options)
+        self._places: dict[str, str] | None = None
 
     def _before(self, case: Case) -> tuple[Turn, ...]:
         """The turns before the one asked, answered without a model."""
@@ -142,6 +144,8 @@ class AssistantSystem:
         if case.kind == "rationale":
             return self._rationale(case, gold, began)
         try:
+            if case.among:
+                return self._among(case, began)
             found = self._assistant.search(understood(case.asked, self._before(case)), DEPTH)
             if case.kind == "retrieval":
                 return Outcome("answered", ranking=tuple(h.entry.id for h in found), seconds=time.perf_counter() - began)
@@ -149,13 +153,24 @@ class AssistantSystem:
             answer = self._assistant.ask(case.asked, turns=self._before(case))
         except QuestionError as error:
             return Outcome("abstained", "bad-question", text=str(error), returned=(), quotes=(), statements=())
-        seconds = time.perf_counter() - began
+        return self._outcome(answer, [h.entry.id for h in found], time.perf_counter() - began)
+
+    def _among(self, case: Case, began: float) -> Outcome:
+        """A question asked of some entries only."""
+        if self._places is None:
+            self._places = resolver(self._assistant.store)
+        allowed = Filtered(frozenset(self._places[name] for name in case.among if name in self._places))
+        _, found = self._assistant.pipeline.search(case.asked, allowed)
+        answer, _ = self._assistant.pipeline.answer(case.asked, allowed, for_model=False)
+        return self._outcome(answer, [one.entry.id for one in found], time.perf_counter() - began)
+
+    def _outcome(self, answer: Answer, ranking: Sequence[str], seconds: float) -> Outcome:
         held = self._held(answer.citations)
         by_number = {c.n: c.id for c in answer.citations}
         return Outcome(
             status=answer.status,
             reason=answer.reason,
-            ranking=tuple(h.entry.id for h in found),
+            ranking=tuple(ranking),
             returned=tuple(dict.fromkeys(q.id for q in held)),
             quotes=held,
             statements=tuple(Statement(c.text, tuple(by_number[n] for n in c.citations)) for c in answer.claims),

@@ -17,6 +17,8 @@ def _passwordless(url: str) -> str:
 
 ServerUrl = Annotated[str, AfterValidator(_passwordless)]
 BUILTIN_EMBEDDER = "papers-MiniLM-L6-int8"
+# What earlier versions shipped; stores made with them are embedded anew.
+RETIRED_EMBEDDERS = ("all-MiniLM-L6-v2-int8",)
 
 
 class StoreSettings(BaseModel):

@@ -17,7 +17,7 @@ from store.ids import clean_arxiv, clean_doi, title_key
 from store.ledger import Ledger
 from store.lexical import ANALYSIS, LexicalIndex
 from store.schema import FORMAT
-from store.settings import BUILTIN_EMBEDDER, StoreSettings
+from store.settings import BUILTIN_EMBEDDER, RETIRED_EMBEDDERS, StoreSettings
 from store.types import Entry
 from store.vectors import COLLECTION, VectorIndex
 
@@ -145,6 +145,11 @@ class Store:
             EmbedderError: it cannot be loaded, or the store was made with one that the settings do not name.
         """
         made_with = self.ledger.meta("embedder")
+        if self._embedder is None and made_with in RETIRED_EMBEDDERS and self.settings.embedder == BUILTIN_EMBEDDER:
+            raise EmbedderError(
+                f"{self.path}: an earlier version made this store, with the embedder {made_with}; this version ships {BUILTIN_EMBEDDER}.",
+                f"Embed its abstracts anew, on this machine: assistant reembed --store {self.path}",
+            )
         if self._embedder is None:
             # The shipped one sends nothing anywhere, so a store made with it needs no say-so.
             self._embedder = shipped_embedder() if made_with == BUILTIN_EMBEDDER else load_embedder(self.settings)

@@ -36,7 +36,7 @@ class Query:
 
 
 def understand(store: Store, text: str) -> Question:
-    """A question as understood: its kind by the trained model, the rest by its words.
+    """A question as understood: its kind by the trained model, unless it names two sides of a comparison; the rest by its words.
 
     Args:
         store: the corpus; its embedder gives the vector where it is the one the model was trained with.
@@ -46,6 +46,9 @@ def understand(store: Store, text: str) -> Question:
         QuestionError: it cannot be asked.
     """
     plain = analyze(text)
+    if plain.sides:
+        # Two things named and set against each other in as many words.
+        return plain
     model = kind_model()
     vector = store.embedder.embed_query(plain.text) if store.embedder.name == model.embedder else None
     found = model.probabilities(plain.text, vector)

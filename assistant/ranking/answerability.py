@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,11 @@ from assistant.types import Reason
 _LOOK = 5
 _SECOND = 2
 _NOTHING = -12.0
+_SENTENCES = 3
+_FIGURE = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|half|twice|double|dozens?|hundreds?|thousands?|millions?|billions?)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,12 @@ class Verdict:
 
 
 def answerability_features(ranked: RankedEntries) -> dict[str, float]:
-    """How well the best entries fit a question: the log odds of the best two, what the reader says of the best, and how near vectors and words are."""
-    top = ranked.entries[:_LOOK]
+    """How well the best entries fit a question.
+
+    The log odds of the best two, what the reader says of the best five, how near vectors and words are; and of the first alone its
+    evidence, the terms it does not hold, and whether a figure is asked for that none of its best sentences holds.
+    """
+    top, first, quantity = ranked.entries[:_LOOK], ranked.entries[:1], ranked.query.question.quantity
     scores = [one.rank_score for one in top]
 
     def best(name: str, default: float) -> float:
@@ -48,6 +58,10 @@ def answerability_features(ranked: RankedEntries) -> dict[str, float]:
         "phrase": best("phrase", 0.0),
         "words": float(min(len(ranked.query.idf), 12)) / 12,
         "unmatched": _unmatched(top, ranked.query),
+        "first_unmatched": _unmatched(first, ranked.query),
+        "first_evidence": first[0].features.get("evidence", _NOTHING) if first else _NOTHING,
+        "quantity": float(quantity),
+        "figure_missing": float(quantity and not any(_FIGURE.search(e.quote) for one in first for e in one.sentences[:_SENTENCES])),
     }
 
 

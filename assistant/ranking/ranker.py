@@ -21,7 +21,7 @@ from store.types import Entry, Filtered
 
 # Entries that are measured, and of these, entries that are read for a fact or a comparison; for a set, at first and at most.
 MEASURED = 120
-READ_FOR_ANSWER = 20
+READ_FOR_ANSWER = 16
 READ_FOR_SET = 32
 MAX_READ = 96
 _READ_STEP = 16
@@ -67,7 +67,7 @@ class RankedEntry:
         """Its sentences, best first."""
         if self.given_sentences is not None:
             return self.given_sentences
-        return rank_sentences_of(self.entry, self.measured, self.evidence_logits, self.query.question)
+        return rank_sentences_of(self.entry, self.measured, self.evidence_logits)
 
     @property
     def evidence_logits(self) -> dict[int, float]:
@@ -174,11 +174,12 @@ def _with_reading(one: RankedEntry, query: Query, says: Reading) -> RankedEntry:
 
 
 def _scored(read: Sequence[RankedEntry], model: LogisticModel) -> list[RankedEntry]:
-    """Those read, in the order of reading, with probabilities; how far each stands below the best counts too."""
-    best = max(one.features["reader"] for one in read)
+    """Those read, in the order of reading, with probabilities; how far each stands below the best counts too, and how well the others fit."""
+    logits = [one.features["reader"] for one in read]
+    best, mean = max(logits), sum(logits) / len(logits)
     found = []
     for one in read:
-        features = {**one.features, "reader_gap": one.features["reader"] - best}
+        features = {**one.features, "reader_gap": one.features["reader"] - best, "reader_mean": mean}
         logit = model.logit(features)
         found.append(replace(one, features=features, rank_score=logit, probability=logistic(logit)))
     return found

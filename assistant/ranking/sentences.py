@@ -1,15 +1,13 @@
-"""Which sentence of an entry answers a question: the reader's evidence head together with vectors, words and manner."""
+"""Which sentence of an entry answers a question: the reader's evidence head together with vectors and words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 
 from assistant.hostile import gives_orders
-from assistant.query.analyzer import Question
 from assistant.ranking.features import EntryFeatures
 from assistant.ranking.weights import load_weights, logistic
 from assistant.types import Evidence
@@ -39,20 +37,19 @@ def reading_order(measured: EntryFeatures) -> tuple[int, ...]:
     return tuple(np.argsort(-scores, kind="stable").tolist())
 
 
-def rank_sentences_of(entry: Entry, measured: EntryFeatures, evidence: Mapping[int, float], question: Question) -> tuple[Evidence, ...]:
+def rank_sentences_of(entry: Entry, measured: EntryFeatures, evidence: Mapping[int, float]) -> tuple[Evidence, ...]:
     """An entry's sentences with the probability that each is the evidence asked for, best first.
 
     Args:
         entry: the entry.
         measured: its features.
         evidence: the reader's logits by place; empty where it was not read.
-        question: the question as understood.
     """
     models = load_weights().models
     found = []
     for place, span in enumerate(measured.spans):
         quote = entry.abstract[span.start : span.end]
-        features = sentence_features(measured, place, quote, question)
+        features = sentence_features(measured, place)
         if place in evidence:
             logit = models["sentence"].logit(features | {"evidence": evidence[place]})
         else:
@@ -64,28 +61,15 @@ def rank_sentences_of(entry: Entry, measured: EntryFeatures, evidence: Mapping[i
     return tuple(sorted(found, key=lambda e: (-e.score, e.start)))
 
 
-def sentence_features(measured: EntryFeatures, place: int, quote: str, question: Question) -> dict[str, float]:
-    """Features of a sentence beside the reader's: cosine, coverage, how late it comes, whether it states, points elsewhere or holds a figure asked for."""
+def sentence_features(measured: EntryFeatures, place: int) -> dict[str, float]:
+    """Features of a sentence beside the reader's: cosine, share of the question's terms, and how late it comes (0 first, 1 last)."""
     return {
         "cosine": measured.cosines[place],
         "coverage": measured.coverage[place],
         "late": place / max(1, len(measured.spans) - 1),
-        "states": float(states(quote)),
-        "points": float(points_elsewhere(quote)),
-        "figure": float(question.quantity and _holds_figure(quote)),
     }
 
 
 def points_elsewhere(sentence: str) -> bool:
     """Whether a sentence says where code or data are."""
     return _POINTS.search(sentence) is not None
-
-
-@lru_cache(maxsize=20_000)
-def states(sentence: str) -> bool:
-    """Whether a sentence says what the paper finds or proposes."""
-    return STATES.search(sentence) is not None
-
-
-def _holds_figure(sentence: str) -> bool:
-    return any(ch.isdigit() for ch in sentence)

@@ -6,8 +6,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from store.doctor import ensure_whole
+from store.embed import shipped_embedder
 from store.indexing import Progress
 from store.ingest import fingerprint, ingest
+from store.reembed import reembed
+from store.settings import RETIRED_EMBEDDERS
 from store.store import Store
 
 
@@ -19,6 +22,8 @@ def sample_store(folder: Path, progress: Progress | None = None) -> None:
         progress: as in :func:`store.ingest.ingest`.
     """
     with as_file(files(__package__).joinpath("digests.jsonl")) as path, Store(folder, create=True) as store:
+        if store.ledger.meta("embedder") in RETIRED_EMBEDDERS:
+            reembed(store, shipped_embedder(), progress)
         known = [source.sha256 for source in store.ledger.sources()]
         if known != [fingerprint(path)] or store.ledger.waiting():
             ingest(store, [path], prune=True, progress=progress)

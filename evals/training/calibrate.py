@@ -43,10 +43,12 @@ from store.types import Filtered
 JUDGEMENTS = Path(__file__).resolve().parents[1] / "data" / "pool_judgements.jsonl"
 TARGET = Path(__file__).resolve().parents[2] / "assistant" / "ranking" / "weights.json"
 ENTRY = ("dense", "sentence", "title", "coverage", "sentence_coverage", "phrase", "bm25", "dense_gap")
-READ = (*ENTRY, "reader", "evidence", "reader_gap")
-SENTENCE = ("cosine", "coverage", "late", "states", "points", "figure")
+READ = (*ENTRY, "reader", "evidence", "reader_gap", "reader_mean")
+SENTENCE = ("cosine", "coverage", "late")
 ANSWERABLE = ("best", "second", "reader", "evidence", "dense", "sentence", "title", "coverage", "phrase", "words", "unmatched")
-ANSWERABLE_UNREAD = tuple(name for name in ANSWERABLE if name not in ("reader", "evidence"))
+FACT_ANSWERABLE = (*ANSWERABLE, "first_unmatched", "first_evidence", "quantity", "figure_missing")
+# Of these, what only a reader gives.
+_READERS = ("reader", "evidence", "first_evidence")
 # At most this share of answerable questions may be refused; the thresholds follow from it.
 REFUSED_FACTS, REFUSED_LISTS = 0.05, 0.03
 SIZES = ("ten", "small", "without", "all")
@@ -143,8 +145,8 @@ def _ask(
             hits = {next((n for n, s in reversed(list(enumerate(one.measured.spans))) if s.start <= at), 0) for at in marked[one.entry.id]}
             logits = one.evidence_logits
             sentences.append([
-                (sentence_features(one.measured, n, one.entry.abstract[s.start : s.end], question) | {"evidence": logits.get(n, -99.0)}, n in hits)
-                for n, s in enumerate(one.measured.spans)
+                (sentence_features(one.measured, n) | {"evidence": logits.get(n, -99.0)}, n in hits)
+                for n in range(len(one.measured.spans))
             ])  # fmt: skip
     present = size != "without" and any(grade == 2 for id, grade in grades.items() if allowed is None or id in allowed.ids)
     return Asked(row["id"], row["kind"], row.get("why", ""), part, size, entries, sentences, (answerability_features(ranked), present))
@@ -162,7 +164,13 @@ def save(found: Iterable[Asked], path: Path) -> None:
 def load(path: Path) -> list[Asked]:
     """Read what :func:`save` wrote."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [Asked(**json.loads(line)) for line in file]
+        found = [Asked(**json.loads(line)) for line in file]
+    for one in found:
+        logits = [features["reader"] for features, _, _ in one.entries if "reader" in features]
+        for features, _, _ in one.entries:
+            if "reader" in features:
+                features["reader_mean"] = sum(logits) / len(logits)
+    return found
 
 
 def labelled(asked: Iterable[Asked], kinds: Sequence[str]) -> Iterator[tuple[Asked, dict[str, float], float]]:
@@ -327,17 +335,21 @@ def fit(asked: Sequence[Asked]) -> tuple[dict[str, LogisticModel], dict[str, flo
         "sentence_unread": fit_sentences(own, SENTENCE),
     }
     thresholds = {}
-    for suffix, names in (("", ANSWERABLE), ("_unread", ANSWERABLE_UNREAD)):
+    for suffix in ("", "_unread"):
         rows = [with_scores(one, models, suffix) for one in own]
-        for name, lists, refused in (("answerable", False, REFUSED_FACTS), ("list_answerable", True, REFUSED_LISTS)):
-            models[name + suffix] = fit_answerable(rows, lists, names)
+        for name, lists, names, refused in (
+            ("answerable", False, FACT_ANSWERABLE, REFUSED_FACTS),
+            ("list_answerable", True, ANSWERABLE, REFUSED_LISTS),
+        ):
+            kept = tuple(n for n in names if not suffix or n not in _READERS)
+            models[name + suffix] = fit_answerable(rows, lists, kept)
             yes = [
                 models[name + suffix].probability(o.answerable[0])
                 for o in rows
                 if _is_list(o) == lists and o.answerable[1] and o.size in ("small", "all")
             ]
             thresholds[name + suffix] = least(yes, refused)
-        models["on_subject" + suffix] = fit_on_subject(rows, names)
+        models["on_subject" + suffix] = fit_on_subject(rows, tuple(n for n in FACT_ANSWERABLE if not suffix or n not in _READERS))
         thresholds["on_subject" + suffix] = 0.5
     return models, thresholds
 

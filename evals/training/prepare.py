@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -17,7 +19,7 @@ from evals.cases import read_rows
 from evals.training.tokens import MAX_QUESTION, save_questions, tokenize
 from evals.training.typos import misspell
 from store.embed import shipped_embedder
-from store.lexical import terms
+from store.lexical import LexicalIndex, terms
 from store.sentences import split_sentences
 
 _LEXICAL_DEPTH = 60
@@ -80,27 +82,13 @@ def claims(folder: Path) -> Iterator[dict[str, Any]]:
         yield {"id": f"claim:{row['id']}", "kind": "claim", "text": row["claim"], "documents": known, "grades": [2] * len(known)}
 
 
-def bm25(texts: Sequence[str], queries: Sequence[str], depth: int) -> list[list[int]]:
-    """Numbers of the texts that BM25 ranks first for each query, analysed as the program does."""
-    from tantivy import Document, Index, Occur, Query, SchemaBuilder
-
-    schema = SchemaBuilder().add_integer_field("n", stored=True).add_text_field("text", tokenizer_name="whitespace").build()
-    index = Index(schema)
-    writer = index.writer(50_000_000, 1)
-    for number, text in enumerate(texts):
-        document = Document()
-        document.add_integer("n", number)
-        document.add_text("text", " ".join(terms(text)))
-        writer.add_document(document)
-    writer.commit()
-    index.reload()
-    searcher = index.searcher()
-    found = []
-    for text in queries:
-        parts = [(Occur.Should, Query.term_query(schema, "text", term)) for term in dict.fromkeys(terms(text))]
-        hits = searcher.search(Query.boolean_query(parts), depth).hits if parts else []
-        found.append([searcher.doc(address)["n"][0] for _, address in hits])
-    return found
+def bm25(texts: Sequence[tuple[str, str]], queries: Sequence[str], depth: int) -> list[list[int]]:
+    """Numbers of the titles and abstracts that BM25 ranks first for each query, analysed as the program does."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = LexicalIndex(Path(folder))
+        index.write((str(number), title, abstract) for number, (title, abstract) in enumerate(texts))
+        index.refresh()
+        return [[int(id) for id, _ in index.query(dict(Counter(terms(text))), depth)] if terms(text) else [] for text in queries]
 
 
 def prepare(folder: Path, out: Path, most: int, seed: int = 0) -> None:
@@ -116,7 +104,7 @@ def prepare(folder: Path, out: Path, most: int, seed: int = 0) -> None:
     corpus, scifact = ml_documents(folder), scifact_documents(folder)
     rows = [*labelled(folder, "train", corpus), *labelled(folder, "dev", corpus), *others(folder, corpus, random)]
     ids = list(corpus)
-    pools = bm25([f"{title} {text}" for title, text in corpus.values()], [row["text"] for row in rows], _LEXICAL_DEPTH)
+    pools = bm25(list(corpus.values()), [row["text"] for row in rows], _LEXICAL_DEPTH)
     wanted = {id for row in rows for id in row.get("documents", ())}
     for depth in range(_LEXICAL_DEPTH):
         for pool in pools:
@@ -129,7 +117,7 @@ def prepare(folder: Path, out: Path, most: int, seed: int = 0) -> None:
         row |= {"source": _ML, "lexical": [ids[n] for n in pool if ids[n] in wanted]}
     science = list(claims(folder))
     names = list(scifact)
-    found = bm25([f"{title} {text}" for title, text in scifact.values()], [row["text"] for row in science], _LEXICAL_DEPTH)
+    found = bm25(list(scifact.values()), [row["text"] for row in science], _LEXICAL_DEPTH)
     for row, pool in zip(science, found, strict=True):
         row |= {"source": _SCIFACT, "lexical": [f"scifact:{names[n]}" for n in pool]}
         row["documents"] = [f"scifact:{id}" for id in row["documents"]]

@@ -27,7 +27,6 @@ from assistant.render.summary import markdown, render
 from assistant.roles import ROLES, roles_of
 from assistant.settings import Settings
 from assistant.topics.keyphrases import phrases, telling
-from assistant.topics.members import feedback_features
 from assistant.topics.salience import salience
 from assistant.topics.themes import group
 from assistant.types import Citation, Claim, Summary
@@ -214,15 +213,6 @@ def test_groups_are_named_by_what_sets_them_apart() -> None:
     assert not telling(
         phrases(entries.values()), ["e0", "e1"], list(entries), lambda _: 0.5, without=["lotteri", "ticket", "train", "network", "alon"]
     )
-
-
-def test_no_paper_is_its_own_example() -> None:
-    rows = np.eye(3)
-    features = feedback_features([0.9, 0.9, 0.01], rows, rows)
-    assert all(f["meaning"] == pytest.approx(0.0) for f in features[:2])
-    alike = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    features = feedback_features([0.9, 0.9, 0.01], alike, alike)
-    assert features[0]["meaning"] == pytest.approx(1.0) and features[2]["meaning"] == pytest.approx(0.0)
 
 
 def test_recall_may_count_more() -> None:
