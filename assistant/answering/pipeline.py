@@ -113,8 +113,8 @@ class Pipeline:
         """The members of a set. An enumeration is abstained from only if each of its members is."""
         pools = [ranked, *(self._rank(question, allowed, part, most_read=READ_FOR_SET) for part in question.parts)]
         measured = MEASURED
-        # Papers that mention a word, or are of a kind, are counted: as many are measured as there may be.
-        while (question.mentions or question.facet) and len(pools[0].entries) == measured:
+        # Papers that mention a word, or are of a kind, are counted, and so are sets without end in sight: as many are measured as there may be.
+        while (question.mentions or question.facet or pools[0].has_more) and len(pools[0].entries) == measured:
             measured *= 4
             pools[0] = self._rank(question, allowed, measured=measured)
         candidates = set_candidates(pools, question)

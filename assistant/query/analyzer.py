@@ -413,6 +413,20 @@ def _facet_asked(question: str, facet: str) -> bool:
     return match is not None and len(question[: match.start()].split()) <= _FACET_PLACE
 
 
+# What "how many" counts: the words after it, up to the verb or preposition that follows.
+_COUNTED = re.compile(
+    r"\bhow many\s+((?:[\w/-]+\s+){0,3}?[\w/-]+?)(?=\s+(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|must|of|in|on|to|for|from|"
+    r"with|by|per|at|took|take|went|it|the|that|used|people|needed)\b|[?,.;]|$)",
+    re.IGNORECASE,
+)
+
+
+def counted_terms(question: str) -> frozenset[str]:
+    """Stemmed terms of what a question asks the number of ("how many GPUs were used" - GPUs); none where it does not."""
+    match = _COUNTED.search(question)
+    return frozenset(terms(match[1])) - _FUNCTION_WORDS if match else frozenset()
+
+
 _ALSO_ASKED = re.compile(r"(?<=\?)\s+|\s*[,;]?\s+and\s+(?=(?:how|what|why|which|when|where|who|does|do|did|is|are|can)\b)", re.IGNORECASE)
 _QUESTION = 3
 

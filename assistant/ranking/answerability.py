@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.query.analyzer import counted_terms
 from assistant.query.query import Query
 from assistant.ranking.ranker import RankedEntries, RankedEntry
 from assistant.ranking.weights import load_weights
 from assistant.types import Reason
+from store.lexical import terms
 
 _LOOK = 5
 _SECOND = 2
@@ -38,7 +40,8 @@ def answerability_features(ranked: RankedEntries) -> dict[str, float]:
     """How well the best entries fit a question.
 
     The log odds of the best two, what the reader says of the best five, how near vectors and words are; and of the first alone its
-    evidence, the terms it does not hold, and whether a figure is asked for that none of its best sentences holds.
+    evidence, the terms it does not hold, whether a figure is asked for that none of its best sentences holds, and whether it never
+    names what is to be counted.
     """
     top, first, quantity = ranked.entries[:_LOOK], ranked.entries[:1], ranked.query.question.quantity
     scores = [one.rank_score for one in top]
@@ -61,6 +64,7 @@ def answerability_features(ranked: RankedEntries) -> dict[str, float]:
         "first_unmatched": _unmatched(first, ranked.query),
         "first_evidence": first[0].features.get("evidence", _NOTHING) if first else _NOTHING,
         "quantity": float(quantity),
+        "counted_missing": float(_is_counted_missing(first, ranked.query)),
         "figure_missing": float(quantity and not any(_FIGURE.search(e.quote) for one in first for e in one.sentences[:_SENTENCES])),
     }
 
@@ -69,6 +73,12 @@ def _unmatched(top: Sequence[RankedEntry], query: Query) -> float:
     """The weight, as a share of all, of the terms that none of the best entries holds."""
     total = sum(query.idf.values())
     return sum(w for t, w in query.idf.items() if not any(t in one.terms for one in top)) / total if total else 0.0
+
+
+def _is_counted_missing(first: Sequence[RankedEntry], query: Query) -> bool:
+    """Whether a question asks how many of something there are that the best paper never names."""
+    counted = counted_terms(query.question.text)
+    return bool(counted) and not any(counted & set(terms(f"{one.entry.title or ''} {one.entry.abstract}")) for one in first)
 
 
 def assess(ranked: RankedEntries) -> Verdict:

@@ -25,6 +25,8 @@ READ_FOR_ANSWER = 16
 READ_FOR_SET = 32
 MAX_READ = 96
 _READ_STEP = 16
+# Past MAX_READ the reading goes on while so great a share of the last step belongs to the set.
+_MANY = 0.5
 # A set's tail is out when nothing in the last step was likelier than this.
 TAIL_PROBABILITY = 0.1
 
@@ -85,6 +87,12 @@ class RankedEntries:
     entries: tuple[RankedEntry, ...]
     read: int
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the last of them still belong to the set asked for, so that more should be looked at."""
+        last = [one.probability for one in self.entries[-_READ_STEP:]]
+        return self.read in (0, len(self.entries)) and sum(last) > _MANY / 2 * len(last)
+
 
 def rank(
     store: Store,
@@ -142,13 +150,12 @@ def _read(ranked: list[RankedEntry], query: Query, reader: Reader, model: Logist
     done = [_with_reading(one, query, reader_says) for one, reader_says in _readings(ranked[:first], query, reader)]
     while True:
         scored = _scored(done, model)
-        last = scored[-_READ_STEP:]
-        if len(done) >= limit or (len(done) >= first and max(one.probability for one in last) < TAIL_PROBABILITY):
+        last = [one.probability for one in scored[-_READ_STEP:]]
+        if len(done) >= limit and (not is_set or most is not None or sum(last) < _MANY * len(last)):
             break
-        done += [
-            _with_reading(one, query, says)
-            for one, says in _readings(ranked[len(done) : min(limit, len(done) + _READ_STEP)], query, reader)
-        ]
+        if len(done) == len(ranked) or (len(done) >= first and max(last) < TAIL_PROBABILITY):
+            break
+        done += [_with_reading(one, query, says) for one, says in _readings(ranked[len(done) : len(done) + _READ_STEP], query, reader)]
     # What was not read stays behind what was: it is less likely by vectors and words, and the reader mostly lowers.
     least = min(one.rank_score for one in scored)
     rest = [

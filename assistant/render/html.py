@@ -132,7 +132,7 @@ def summary_page(made: Summary, entries: Mapping[str, Entry]) -> str:
         body.append(f'<p class="note">{_text(coverage_line(made))}</p>')
     if made.status == "abstained" and made.nearest:
         near = "".join(f'<li>{_text(e.title or e.id)} <span class="where">{_text(_places(e.provenance))}</span></li>' for e in made.nearest)
-        body.append(f"<section><h2>Nearest entries</h2><ul>{near}</ul></section>")
+        body.append(f"<section><h2>Closest</h2><ul>{near}</ul></section>")
     body += [f'<p class="note">{_text(note)}</p>' for note in made.notes]
     body += [f'<p class="note">{number} entries have no {_text(field)} and were left out.</p>' for field, number in made.lacking if number]
     return document(made.topic, body)

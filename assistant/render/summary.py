@@ -81,7 +81,7 @@ def render(made: Summary, *, width: int = 80, color: bool = False, explain: bool
     lines = [style(SAMPLE_NOTE, "2"), ""] if made.store == "sample" else []
     lines += [style(wrapped(safe(made.topic)), "1"), wrapped(safe(made.headline)), ""]
     if made.status == "abstained" and made.nearest:
-        lines += ["Nearest entries:", *(wrapped(f"- {safe(e.title or e.id)}", hanging="  ") for e in made.nearest), ""]
+        lines += ["Closest:", *(wrapped(f"- {safe(e.title or e.id)}", hanging="  ") for e in made.nearest), ""]
     for title, claims in sections(made):
         lines.append(style(wrapped(safe(title)), "1"))
         for n, said in by_paper(claims):
@@ -115,7 +115,7 @@ def markdown(made: Summary) -> str:
     lines += [f"*{SAMPLE_NOTE}*", ""] if made.store == "sample" else []
     lines += [markdown_text(made.headline), ""]
     if made.status == "abstained" and made.nearest:
-        lines += ["Nearest entries:", "", *(f"- {markdown_text(e.title or e.id)}" for e in made.nearest), ""]
+        lines += ["Closest:", "", *(f"- {markdown_text(e.title or e.id)}" for e in made.nearest), ""]
     for title, claims in sections(made):
         lines += [f"## {markdown_text(title)}", ""]
         for n, said in by_paper(claims):

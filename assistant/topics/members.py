@@ -1,4 +1,4 @@
-"""Which papers belong to a topic: a set like any other, but that recall counts more."""
+"""Which papers belong to a topic: a set like any other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from assistant.query.analyzer import Question
 from assistant.ranking.ranker import RankedEntries, RankedEntry
-from assistant.ranking.relevance import choose, set_candidates
+from assistant.ranking.relevance import SET_BETA, choose, set_candidates
 from assistant.topics.themes import Vector
 
 # Entries measured for a topic, and read for it at most.
 MEASURED, MAX_READ = 400, 160
-# A summary that lacks a paper misleads more than one that holds a neighbour: recall counts so many times as much as precision.
-BETA = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def find_members(pools: Sequence[RankedEntries], question: Question) -> tuple[li
         question: the topic as understood.
     """
     rows = [Member(c.ranked, c.probability) for c in set_candidates(pools, question)]
-    return rows[: choose([m.probability for m in rows], beta=BETA)], rows
+    return rows[: choose([m.probability for m in rows], beta=SET_BETA)], rows
 
 
 def whole_vector(scored: RankedEntry) -> Vector:

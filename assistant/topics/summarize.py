@@ -177,12 +177,12 @@ def headline(reason: str | None, coverage: Coverage, themes: Sequence[Theme], co
     if reason == "too-broad":
         return TOO_BROAD
     if reason:
-        return "Nothing in this corpus is on this topic." if considered else "No entry passes the filter."
+        return "No abstract here seems to be about this." if considered else "No entry passes the filter."
     papers = f"{coverage.relevant} {'paper' if coverage.relevant == 1 else 'papers'}"
     if len(themes) < 2:
-        return f"{papers} of {considered} considered."
+        return f"{papers}."
     parts = "; ".join(f"{theme.name} ({len(theme.members)})" for theme in themes)
-    return f"{papers} of {considered} considered, in {len(themes)} themes: {parts}."
+    return f"{papers} in {len(themes)} themes: {parts}."
 
 
 def coverage_line(summary: Summary) -> str:
@@ -222,7 +222,7 @@ def with_text(made: Summary) -> Summary:
     if not made.reason:
         text += ["", coverage_line(made)]
     elif made.nearest:
-        text[0] += f" Nearest: {'; '.join(e.title or e.id for e in made.nearest)}."
+        text[0] += f" Closest: {'; '.join(e.title or e.id for e in made.nearest)}."
     return replace(made, text="\n".join(text))
 
 

@@ -46,12 +46,13 @@ ENTRY = ("dense", "sentence", "title", "coverage", "sentence_coverage", "phrase"
 READ = (*ENTRY, "reader", "evidence", "reader_gap", "reader_mean")
 SENTENCE = ("cosine", "coverage", "late")
 ANSWERABLE = ("best", "second", "reader", "evidence", "dense", "sentence", "title", "coverage", "phrase", "words", "unmatched")
-FACT_ANSWERABLE = (*ANSWERABLE, "first_unmatched", "first_evidence", "quantity", "figure_missing")
+FACT_ANSWERABLE = (*ANSWERABLE, "first_unmatched", "first_evidence", "quantity", "figure_missing", "counted_missing")
 # Of these, what only a reader gives.
 _READERS = ("reader", "evidence", "first_evidence")
 # At most this share of answerable questions may be refused; the thresholds follow from it.
 REFUSED_FACTS, REFUSED_LISTS = 0.05, 0.03
 SIZES = ("ten", "small", "without", "all")
+KINDS = ("list", "answer", "compare", "none")
 _SMALL = 500
 # Reading takes time: only so many are asked of a small corpus, and of the whole only those whose search results were judged, and facts.
 _SHARE_SMALL = 0.35
@@ -93,14 +94,16 @@ class Asked:
     answerable: tuple[dict[str, float], bool]
 
 
-def collect(store: Store, reader: Reader | None, folder: Path, sizes: Sequence[str] = SIZES) -> Iterator[Asked]:
+def collect(
+    store: Store, reader: Reader | None, folder: Path, sizes: Sequence[str] = SIZES, kinds: Sequence[str] = KINDS
+) -> Iterator[Asked]:
     """Ask all questions of corpora of the sizes asked for and keep what was found."""
     judged = {row["question"]: row for _, row in read_rows(JUDGEMENTS)}
     every = sorted(store.ledger.entries())
     place = {alias: e.id for e in store.ledger.entries().values() for alias in (e.id, *e.aliases)}
     for split in ("dev", "train"):
         for _, row in read_rows(folder / f"{split}.jsonl"):
-            if split == "train" and row["id"] not in judged:
+            if row["kind"] not in kinds or (split == "train" and row["id"] not in judged):
                 continue
             part = "pool" if split == "train" else ("fit", "check")[row["group"] // 10 % 2]
             random = Random(row["id"])
@@ -362,6 +365,7 @@ def main() -> None:
     one.add_argument("--questions", type=Path, required=True, help="the folder of ml_questions")
     one.add_argument("--out", type=Path, required=True)
     one.add_argument("--sizes", nargs="+", default=SIZES, choices=SIZES, help="of the corpora")
+    one.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS, help="of the questions")
     two = commands.add_parser("fit", help="fit on what was found, and report")
     two.add_argument("--from", dest="source", type=Path, required=True)
     two.add_argument("--write", action="store_true")
@@ -370,8 +374,8 @@ def main() -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         with Store(args.store) as store:
             save(
-                collect(store, Reader(shipped_embedder().word_pieces), args.questions, args.sizes),
-                args.out / f"{'-'.join(args.sizes)}.jsonl.gz",
+                collect(store, Reader(shipped_embedder().word_pieces), args.questions, args.sizes, args.kinds),
+                args.out / f"{'-'.join((*args.sizes, *args.kinds))}.jsonl.gz",
             )
         return
     asked = [one for path in sorted(args.source.glob("*.jsonl.gz")) for one in load(path)]

@@ -121,7 +121,7 @@ def test_follow_ups_filters_and_refusals(browser: Any, server: Server) -> None:
         asked(page, "What does the second one find?")
         assert "Understood as" in page.inner_text("#turns > li:nth-child(2)")
         asked(page, "How much does a giraffe weigh?")
-        assert "Nearest papers" in page.inner_text("#turns > li:nth-child(3)")
+        assert "Closest papers" in page.inner_text("#turns > li:nth-child(3)")
         page.get_by_role("button", name="New conversation").click()
         assert page.locator("#turns > li").count() == 0
         page.locator("details summary").first.click()

@@ -96,7 +96,7 @@ def test_the_json_contract(digests: Assistant) -> None:
 def test_what_is_not_there_is_refused(digests: Assistant) -> None:
     made = digests.summarize("medieval falconry")
     assert made.status == "abstained" and made.reason == "no-topic" and made.nearest and not made.claims and not made.members
-    assert "Nothing in this corpus" in made.text
+    assert "No abstract here seems to be about this" in made.text
 
 
 def test_a_filter_that_lets_nothing_through(digests: Assistant) -> None:
