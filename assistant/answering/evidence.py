@@ -20,7 +20,10 @@ _SAME_WORDS = 0.6
 # A quote counts while it is at least this share as probable as the best one.
 _LEAST_SHARE = 0.25
 _PER_PAPER = 2
+_PER_PAPER_OF_TWO = 3
 MAX_COMPARED = 4
+# What stands before a title's colon is a name if it is no longer and no shorter than this.
+_NAME_WORDS, _NAME_LETTERS = 3, 5
 _STATED = 0.15
 # Log odds by which a further paper of a comparison may stand below the second.
 _NEAR_ENOUGH = 1.0
@@ -84,7 +87,7 @@ def compare_sides(whole: RankedEntries, sides: Sequence[RankedEntries]) -> list[
     picked = []
     for one in list(chosen.values())[:MAX_COMPARED]:
         ranked = sorted((replace(e, score=e.score + _STATED * bool(STATES.search(e.quote))) for e in one.sentences), key=lambda e: -e.score)
-        picked += drop_near_duplicates(ranked, _PER_PAPER, least_share=0.0)
+        picked += drop_near_duplicates(ranked, _PER_PAPER_OF_TWO if len(chosen) <= 2 else _PER_PAPER, least_share=0.0)
     return picked
 
 
@@ -93,8 +96,8 @@ def _is_titled(one: RankedEntry, name: str) -> bool:
     return normalise((one.entry.title or "").split(":")[0]) == normalise(name)
 
 
-def boost_title_matches(entries: Sequence[RankedEntry], question: Question) -> list[RankedEntry]:
-    """Papers that the question names by title come first."""
+def title_matches(entries: Sequence[RankedEntry], question: Question) -> list[RankedEntry]:
+    """Papers that the question names: by their title, or by the name that stands before its colon."""
     asked = f" {normalise(question.text)} "
     quoted = [normalise(title) for title in question.quoted]
 
@@ -105,9 +108,18 @@ def boost_title_matches(entries: Sequence[RankedEntry], question: Question) -> l
         main = normalise(one.entry.title.split(":")[0])
         if len(whole.split()) > 2 and f" {whole} " in asked:
             return True
+        if ":" in one.entry.title and len(main) >= _NAME_LETTERS and len(main.split()) <= _NAME_WORDS and f" {main} " in asked:
+            return True
         return any(q in (whole, main) or (len(q.split()) > 3 and whole.startswith(q)) for q in quoted)
 
-    return sorted(entries, key=lambda one: not is_named(one))
+    return [one for one in entries if is_named(one)]
+
+
+def boost_title_matches(entries: Sequence[RankedEntry], question: Question) -> list[RankedEntry]:
+    """Papers that the question names come first."""
+    named = title_matches(entries, question)
+    known = {one.entry.id for one in named}
+    return [*named, *(one for one in entries if one.entry.id not in known)]
 
 
 # How an abstract says that it stands against what others hold.

@@ -14,6 +14,7 @@ from assistant.answering.evidence import (
     drop_near_duplicates,
     rank_sentences,
     select_evidence,
+    title_matches,
 )
 from assistant.answering.text import lead, plain_text
 from assistant.premise import denials
@@ -82,9 +83,9 @@ class Pipeline:
         reason, evidence = found.verdict.reason, found.evidence
         if not evidence and reason is None:
             reason = "no-topic"
-        abstains = reason is not None
-        if reason is None and question.mode == "answer":
-            reason, evidence = self._contradicted(question, entries, evidence)
+        if question.mode == "answer" and reason != "no-topic":
+            reason, evidence = self._contradicted(question, entries, evidence, reason)
+        abstains = reason not in (None, "false-premise")
         answer = self._build(question, found, reason, [] if abstains else evidence, allowed, began, abstains=abstains)
         return answer, self._for_model(question, entries, evidence, allowed) if for_model and not reason else []
 
@@ -107,6 +108,10 @@ class Pipeline:
         if question.mode == "compare":
             sides = [self._rank(question, allowed, side, most_read=_READ_FOR_SIDE) for side in question.sides]
             return Selected(entries, compare_sides(ranked, sides), verdict)
+        if named := title_matches(entries, question):
+            # The paper that is meant is there; what it does not say is said of it.
+            reason = verdict.reason and "not-in-abstracts" if question.quantity else None
+            return Selected(entries, select_evidence(named), Verdict(reason, verdict.probability))
         return Selected(entries, select_evidence(entries), verdict)
 
     def _select_set(self, question: Question, ranked: RankedEntries, allowed: Filtered | None) -> Selected:
@@ -124,13 +129,13 @@ class Pipeline:
         return Selected([c.ranked for c in candidates], select_members(candidates, question), verdict, expected)
 
     def _contradicted(
-        self, question: Question, entries: Sequence[RankedEntry], evidence: list[Evidence]
+        self, question: Question, entries: Sequence[RankedEntry], evidence: list[Evidence], reason: Reason | None
     ) -> tuple[Reason | None, list[Evidence]]:
-        """A false premise and the sentence that speaks against it, where there is one."""
+        """A false premise and the sentence that speaks against it, where there is one; else what was found before."""
         near = rank_sentences(entries, _PREMISE_PAPERS)[:_PREMISE_SENTENCES]
         denied = denials(question.text, near, content_terms(question.text))
         if not denied:
-            return None, evidence
+            return reason, evidence
         same = (e for e in evidence if e.entry == denied[0].entry)
         return "false-premise", drop_near_duplicates([denied[0], *same], 2, least_share=0.0)
 

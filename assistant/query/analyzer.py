@@ -129,7 +129,7 @@ _TOPIC_TAIL = re.compile(
 )
 _ENUMERATION = re.compile(r"\s*,\s*(?:(?:or|and)\s+)?|\s+or\s+|\s+and\s+|\s*;\s*", re.IGNORECASE)
 _ENUMERATED = 3
-_SIDE_WORDS = 5
+_SIDE_WORDS = 6
 _PART_WORDS = 4
 _MENTIONS = re.compile(r"\bmention(?:s|ed|ing)?\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{8,300})[\"“”«»]|(?<!\w)['‘]([^'‘’]{8,300}(?:[’'][a-z][^'‘’]{0,200})?)['’](?!\w)")

@@ -39,40 +39,26 @@ class Verdict:
 def answerability_features(ranked: RankedEntries) -> dict[str, float]:
     """How well the best entries fit a question.
 
-    The log odds of the best two, what the reader says of the best five, how near vectors and words are; and of the first alone its
-    evidence, the terms it does not hold, whether a figure is asked for that none of its best sentences holds, and whether it never
-    names what is to be counted.
+    ``best`` and ``second`` are log odds; ``reader``, ``dense`` and ``sentence`` the best of the first five; ``first_evidence`` is the first one's;
+    ``figure_missing``: a figure is asked for and none of its best sentences holds one; ``counted_missing``: it never names what is to be counted.
     """
-    top, first, quantity = ranked.entries[:_LOOK], ranked.entries[:1], ranked.query.question.quantity
+    top, first = ranked.entries[:_LOOK], ranked.entries[:1]
     scores = [one.rank_score for one in top]
 
     def best(name: str, default: float) -> float:
         return max((one.features.get(name, default) for one in top), default=default)
 
+    asks_figure = ranked.query.question.quantity
     return {
         "best": scores[0] if scores else _NOTHING,
         "second": scores[_SECOND - 1] if len(scores) >= _SECOND else _NOTHING,
         "reader": best("reader", _NOTHING),
-        "evidence": best("evidence", _NOTHING),
         "dense": best("dense", 0.0),
         "sentence": best("sentence", 0.0),
-        "title": best("title", 0.0),
-        "coverage": best("coverage", 0.0),
-        "phrase": best("phrase", 0.0),
-        "words": float(min(len(ranked.query.idf), 12)) / 12,
-        "unmatched": _unmatched(top, ranked.query),
-        "first_unmatched": _unmatched(first, ranked.query),
         "first_evidence": first[0].features.get("evidence", _NOTHING) if first else _NOTHING,
-        "quantity": float(quantity),
+        "figure_missing": float(asks_figure and not any(_FIGURE.search(e.quote) for one in first for e in one.sentences[:_SENTENCES])),
         "counted_missing": float(_is_counted_missing(first, ranked.query)),
-        "figure_missing": float(quantity and not any(_FIGURE.search(e.quote) for one in first for e in one.sentences[:_SENTENCES])),
     }
-
-
-def _unmatched(top: Sequence[RankedEntry], query: Query) -> float:
-    """The weight, as a share of all, of the terms that none of the best entries holds."""
-    total = sum(query.idf.values())
-    return sum(w for t, w in query.idf.items() if not any(t in one.terms for one in top)) / total if total else 0.0
 
 
 def _is_counted_missing(first: Sequence[RankedEntry], query: Query) -> bool:

@@ -95,7 +95,9 @@ def test_a_follow_up_has_one_timeout(digest_store: Path) -> None:
     assistant = Assistant(digest_store, model=ScriptedModel(slow), options=Settings(llm_timeout=1.0))
     assistant.plain("how does grokking arise?")
     began = time.monotonic()
-    answer = assistant.ask("does weight decay help it?", turns=[Turn("how does grokking arise?", "answer", ("Weight decay",))])
+    answer = assistant.ask(
+        "does weight decay help it?", turns=[Turn("how does grokking arise?", "answer", ("Omnigrok: Grokking Beyond Algorithmic Data",))]
+    )
     assert time.monotonic() - began < 1.9 and "within" in answer.notes[0]
     assistant.close()
 
@@ -172,7 +174,7 @@ def test_the_documented_python_runs(
             exec(compile(block, page, "exec"), {})
             count += 1
     said = capsys.readouterr().out
-    assert count == 3 and "papers, of" in said and "Grokking" in said and " of " in said
+    assert count == 3 and "papers:" in said and "Grokking" in said and " of " in said
 
 
 def test_asynchronous_use(digest_store: Path) -> None:

@@ -310,7 +310,7 @@ def test_a_second_opinion_may_only_object(
 
 
 def test_a_comparison_says_which_paper_stands_against_what_others_hold(digest_store: Path) -> None:
-    question = "Do the lottery ticket paper and Rethinking the Value of Network Pruning agree on the original weights?"
+    question = "How do the lottery ticket hypothesis and Rethinking the Value of Network Pruning differ on the original weights?"
     plain = answered(digest_store, "NO ANSWER", question)
     (against,) = {c.n for c in plain.citations if c.title == "Rethinking the Value of Network Pruning"}
     assert plain.headline == f"[{against}] says it stands against what others hold." and plain.text.startswith(plain.headline)

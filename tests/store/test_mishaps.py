@@ -28,7 +28,7 @@ from store.ingest import ingest
 from store.lexical import LexicalIndex
 from store.reembed import reembed
 from store.retrieve import retrieve
-from store.settings import BUILTIN_EMBEDDER, StoreSettings
+from store.settings import BUILTIN_EMBEDDER, RETIRED_EMBEDDERS, StoreSettings
 from store.store import Store
 from store.types import Chunk
 from store.vectors import VectorIndex
@@ -211,13 +211,16 @@ def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path) -> None:
     said: list[str] = []
     with Store(folder, notify=said.append) as store:
         assert len(said) == 1 and "ledger.format1.sqlite3" in said[0]
-        assert store.ledger.meta("format") == str(schema.FORMAT) and store.ledger.meta("embedder") == BUILTIN_EMBEDDER
+        assert store.ledger.meta("format") == str(schema.FORMAT) and store.ledger.meta("embedder") == RETIRED_EMBEDDERS[0]
+        with pytest.raises(EmbedderError, match="an earlier version made this store") as error:
+            _ = store.embedder
+        assert "assistant reembed" in error.value.fix
         held = store.ledger.entries()
         assert len(held) == 3 and all(entry.keywords == () for entry in held.values())
         assert {str(p) for entry in held.values() for p in entry.provenance} == {"three.jsonl#1", "three.jsonl#2", "three.jsonl#3"}
         # The indexes were left behind on purpose: they come back from the ledger.
         repair(store, examine(store))
-        assert examine(store) == []
+        assert examine(store) == [] and store.ledger.meta("embedder") == BUILTIN_EMBEDDER
         from store.types import Filters
 
         assert len(store.ledger.filter(Filters(author="NOETHER")).ids) == 1 and len(store.ledger.filter(Filters(venue="icml")).ids) == 1
