@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from assistant.types import Citation, Claim, Near, Reason
 
-# A count is said to be about so many where the papers listed and those expected differ by more.
+# More papers than are listed are spoken of where so many more are expected.
 _EXACT_ENOUGH = 0.5
 
 
@@ -49,7 +49,7 @@ def lead(
     noun = "paper" if claims == 1 else "papers"
     if mentions:
         return f"{claims} {noun} {'mentions' if claims == 1 else 'mention'} it:"
-    if counts and expected is not None and abs(expected - claims) > _EXACT_ENOUGH:
+    if counts and expected is not None and expected > claims + _EXACT_ENOUGH:
         return f"About {round(expected)} (an estimate: the sum of each paper's probability); {claims} {noun} likely enough to list:"
     return f"{'About ' if counts else ''}{claims} {noun}:"
 

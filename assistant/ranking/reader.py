@@ -57,6 +57,15 @@ class Reading:
     evidence: tuple[float | None, ...]
 
 
+def _load(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class Reader:
     """Reads pairs of a question and a paper.
 
@@ -84,18 +93,13 @@ class Reader:
         with np.load(folder / "heads.npz") as held:
             self._heads = {name: held[name].astype(np.float32) for name in held.files}
 
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
+        # It takes a fifth of a second, in which the question is understood and searched for.
+        self._loading = self._pool.submit(_load, self._files.pop("model.onnx"))
+
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(self._files.pop("model.onnx"), options, providers=["CPUExecutionProvider"])
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
+        return self._loading.result()
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """Read each passage for a question; in the order given."""
