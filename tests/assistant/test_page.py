@@ -100,7 +100,7 @@ def asked(page: Any, question: str) -> None:
 def test_asking_and_opening_a_source(browser: Any, server: Server) -> None:
     with Visit(browser, server) as page:
         asked(page, LIST)
-        assert "papers, of" in page.inner_text("#turns") and "Answered from" in page.inner_text("#status")
+        assert "papers:" in page.inner_text("#turns") and "Answered from" in page.inner_text("#status")
         chip = page.locator(".chip").first
         chip.focus()
         page.keyboard.press("Enter")
