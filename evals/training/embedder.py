@@ -132,19 +132,7 @@ def train_embedder(
         queries, _, _ = pooled(encoder, [*typed, *asked])
         others, _, _ = pooled(encoder, answers)
         scores = queries @ torch.cat([vectors, others]).T / TEMPERATURE
-        positive, ignored = torch.zeros(scores.shape, dtype=torch.bool), torch.zeros(scores.shape, dtype=torch.bool)
-        teacher = torch.full((len(questions), len(columns)), torch.nan)
-        for row, (question, (extra, logits)) in enumerate(zip(questions, pooled_rows, strict=True)):
-            for document, grade in zip(question.documents, question.grades, strict=True):
-                ignored[row, columns[document]] = grade > 0
-                positive[row, columns[document]] = document in question.relevant
-            for document, logit in zip(extra, logits, strict=True):
-                ignored[row, columns[document]] |= True
-                teacher[row, columns[document]] = float(logit)
-        ignored &= ~positive
-        for place in range(len(asked)):
-            positive[len(questions) + place, len(columns) + place] = True
-        positive, ignored, teacher = positive.to(device), ignored.to(device), teacher.to(device)
+        positive, ignored, teacher = (t.to(device) for t in _targets(questions, pooled_rows, columns, scores.shape))
         count = len(questions)
         parts = {
             "question": _QUESTION * contrastive(scores[:count], positive[:count], ignored[:count]),
@@ -169,6 +157,27 @@ def train_embedder(
             seen.setdefault(name, []).append(value.detach())
         if step % 100 == 99:
             log(f"embedder step {step + 1}: {curve(seen)}")
+
+
+def _targets(
+    questions: Sequence[Question], pools: Sequence[tuple[list[int], list[float]]], columns: dict[int, int], shape: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What belongs to each row and what counts neither way ``[rows, columns]``, and a teacher's logits ``[questions, documents]``, NaN where there are none.
+
+    Rows are questions, then titles and sentences; columns are documents by number, then what the latter were taken from, in their order.
+    """
+    positive, ignored = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
+    teacher = torch.full((len(questions), len(columns)), torch.nan)
+    for row, (question, (extra, logits)) in enumerate(zip(questions, pools, strict=True)):
+        for document, grade in zip(question.documents, question.grades, strict=True):
+            ignored[row, columns[document]] = grade > 0
+            positive[row, columns[document]] = document in question.relevant
+        for document, logit in zip(extra, logits, strict=True):
+            ignored[row, columns[document]] = True
+            teacher[row, columns[document]] = logit
+    for place in range(shape[0] - len(questions)):
+        positive[len(questions) + place, len(columns) + place] = True
+    return positive, ignored & ~positive, teacher
 
 
 def _sampled(
