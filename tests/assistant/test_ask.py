@@ -152,7 +152,7 @@ def test_exports_hold_what_was_cited(corpus: Assistant) -> None:
 
 def test_how_many_is_answered_with_the_count(corpus: Assistant) -> None:
     answer = corpus.ask("how many papers study grokking?")
-    assert answer.mode == "list" and re.match(rf"About \d+.*\b{len(answer.citations)} papers", answer.text)
+    assert answer.mode == "list" and re.match(rf"About .*\b{len(answer.citations)} papers", answer.text)
 
 
 def test_an_absent_topic_is_refused_with_the_nearest_entries(corpus: Assistant) -> None:
