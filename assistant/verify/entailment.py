@@ -1,6 +1,6 @@
 """A small model of language that reads evidence and claim together and says whether the one bears the other out.
 
-A cross-encoder: the encoder of the shipped embedder (MiniLM, Wang et al. 2020) schooled on pairs by ``python -m evals.training.verifier.train``; int8, read by onnxruntime.
+A cross-encoder: the encoder of all-MiniLM-L6-v2 (MiniLM, Wang et al. 2020) trained on pairs by ``python -m evals.training.verifier.train``; int8, read by onnxruntime.
 """
 
 from __future__ import annotations

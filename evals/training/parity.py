@@ -2,8 +2,8 @@
 
     python -m evals.training.parity --data FOLDER --int8 FOLDER --float FOLDER
 
-``--data`` is what :mod:`evals.training.prepare` wrote, ``--float`` what :mod:`evals.training.export` wrote with ``--keep-float``. Figures
-are over ml_questions/dev: the cosine of both embedders' vectors; and, for the reader over title and best sentences, how the two
+``--data`` is what :mod:`evals.training.prepare` wrote, ``--float`` what :mod:`evals.training.export` wrote with ``--keep-float``. The embedder's float file
+must be of the weights before :mod:`evals.training.settle`: those after it are only good rounded. Figures are over ml_questions/dev: the cosine of both embedders' vectors; and, for the reader over title and best sentences, how the two
 order the ten documents of each question, and each one's figures.
 """
 

@@ -2,7 +2,7 @@
 
     python -m evals.training.settle --data FOLDER --minilm WHEEL --models FOLDER --out FOLDER
 
-Some ten minutes on two cores. Quantisation-aware training (Jacob et al. 2018) with the float model as its own teacher.
+Some ten minutes on two cores. The weights it writes are to be rounded; as floats they are far from the model they began as. Quantisation-aware training (Jacob et al. 2018) with the float model as its own teacher.
 """
 
 from __future__ import annotations
