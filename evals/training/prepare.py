@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from evals.cases import read_rows
+from evals.training import synthetic
 from evals.training.tokens import MAX_QUESTION, save_questions, tokenize
 from evals.training.typos import misspell
 from store.embed import shipped_embedder
@@ -91,13 +92,27 @@ def bm25(texts: Sequence[tuple[str, str]], queries: Sequence[str], depth: int) -
         return [[int(id) for id, _ in index.query(dict(Counter(terms(text))), depth)] if terms(text) else [] for text in queries]
 
 
-def prepare(folder: Path, out: Path, most: int, seed: int = 0) -> None:
+def synthetic_rows(texts: Sequence[tuple[str, str]], ids: Sequence[str], count: int, random: Random) -> list[dict[str, Any]]:
+    """Questions made from titles and abstracts, with what BM25 finds for them."""
+    asked = [
+        *synthetic.topics([title for title, _ in texts], random, count * 2 // 3),
+        *synthetic.claims([abstract for _, abstract in texts], random, count // 3),
+    ]
+    found = bm25(texts, asked, _LEXICAL_DEPTH)
+    return [
+        {"id": f"made:{n}", "kind": "free", "source": _ML, "text": text, "lexical": [ids[place] for place in pool]}
+        for n, (text, pool) in enumerate(zip(asked, found, strict=True))
+    ]
+
+
+def prepare(folder: Path, out: Path, most: int, made_up: int = 0, seed: int = 0) -> None:
     """Write documents and questions to ``out``.
 
     Args:
         folder: the labelled sets (ml_questions, ml_corpus, scifact, litsearch, query_kinds).
         out: where to.
         most: documents of ml_corpus taken along; those that questions name or BM25 finds come first.
+        made_up: questions made by :mod:`evals.training.synthetic`, two thirds of them topics.
         seed: of the choice of the others and of the slips.
     """
     random = Random(seed)
@@ -115,6 +130,7 @@ def prepare(folder: Path, out: Path, most: int, seed: int = 0) -> None:
     chosen = [id for id in ids if id in wanted]
     for row, pool in zip(rows, pools, strict=True):
         row |= {"source": _ML, "lexical": [ids[n] for n in pool if ids[n] in wanted]}
+    rows += synthetic_rows([corpus[id] for id in chosen], chosen, made_up, Random(seed))
     science = list(claims(folder))
     names = list(scifact)
     found = bm25(list(scifact.values()), [row["text"] for row in science], _LEXICAL_DEPTH)
@@ -157,8 +173,9 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, required=True, help="the folder of labelled sets")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most", type=int, default=60_000, help="documents of ml_corpus taken along")
+    parser.add_argument("--made-up", type=int, default=9_000, help="questions made of titles and abstracts, for the teacher to judge")
     args = parser.parse_args()
-    prepare(args.eval, args.out, args.most)
+    prepare(args.eval, args.out, args.most, args.made_up)
 
 
 if __name__ == "__main__":

@@ -30,14 +30,17 @@ from evals.training.reader import Lesson, Reader, View, evidence_targets, shorte
 from evals.training.tokens import Documents, Question, load_questions
 from evals.training.weights import load_arrays, save_halves, unpack
 
+PARTS = ("teacher", "embedder", "reader")
 # Shares of the time; the reader has what is left.
-_SHARES = {"teacher": 0.33, "judge": 0.17, "embedder": 0.13}
+_SHARES = {"teacher": 0.28, "judge": 0.17, "embedder": 0.13}
 _EPOCHS = {"teacher": 3, "student": 12}
 _RATES = {"teacher": 4e-5, "embedder": 3e-5, "student": 6e-5}
 _BATCH = 16
 _DENSE_DEPTH = 60
 # A question's pool: the best of the vectors, of BM25, and some of the rest.
 _BEST_DENSE, _BEST_LEXICAL, _REST = 10, 8, 6
+# Of a question that a program made, whose pool is all there is: fewer, so that more questions are judged.
+_MADE_UP = 0.67
 _OF_POOL = 6
 _FREE = 14
 _WHOLE = 0.2
@@ -77,9 +80,11 @@ class Pools:
         """Documents for a question besides the judged ones."""
         dense = [d for d in self.dense[self.place[question.id]] if d not in question.documents]
         lexical = [d for d in question.lexical if d not in question.documents]
-        found = list(dict.fromkeys([*dense[:_BEST_DENSE], *lexical[:_BEST_LEXICAL]]))
-        rest = [d for d in dense[_BEST_DENSE:] if d not in found]
-        return [*found, *random.sample(rest, min(_REST, len(rest)))]
+        share = _MADE_UP if question.id.startswith("made:") else 1
+        most_dense, most_lexical, most_rest = (round(most * share) for most in (_BEST_DENSE, _BEST_LEXICAL, _REST))
+        found = list(dict.fromkeys([*dense[:most_dense], *lexical[:most_lexical]]))
+        rest = [d for d in dense[most_dense:] if d not in found]
+        return [*found, *random.sample(rest, min(most_rest, len(rest)))]
 
     def scores(self, question: Question, numbers: Sequence[int]) -> list[npt.NDArray[np.float32]]:
         """Cosines of the question and each document's sentences."""
@@ -275,7 +280,9 @@ class Run:
         self.documents, self.questions = Documents.load(data), load_questions(data)
         self.log(f"{len(self.documents)} documents, {len(self.questions)} questions, on {self.device}")
         word = unpack(load_arrays(models / "word.npz"))
-        self.starts = {name: word | unpack(load_arrays(*sorted(models.glob(f"{name}*.npz")))) for name in ("embedder", "reader", "teacher")}
+        self.starts = {
+            name: word | unpack(load_arrays(*found)) for name in ("embedder", "reader", "teacher") if (found := sorted(models.glob(f"{name}*.npz")))
+        }
         self.embedder = self._encoder("embedder")
         self.student = self._reader("reader", fresh=False)
         self.pools = Pools(self.documents, self.questions, self.embedder)
@@ -318,7 +325,9 @@ class Run:
             workers=self.workers, log=self.log, on_epoch=lambda epoch: self.measure(teacher, f"teacher {epoch}", None),
         )  # fmt: skip
         self.measure(teacher, "teacher", None)
-        order = sorted(self.questions, key=lambda q: (q.split != "dev", q.kind == "free"))
+        order = sorted(
+            (q for q in self.questions if q.id not in self.lessons.judgements), key=lambda q: (q.split != "dev", q.kind == "free")
+        )
         judge(teacher, order, self.lessons, self.seconds * _SHARES["judge"], self.log)
         save_pools(self.out / "pools.npz", [q for q in self.questions if q.id in self.lessons.judgements], self.lessons)
 
@@ -371,20 +380,38 @@ class Run:
         self.log("reader saved")
 
 
-def run(data: Path, models: Path, out: Path, seconds: float, *, judged: Path | None = None, workers: int = 0, steps: int = 100_000) -> None:
-    """Train all models, or, with an earlier run's judgements, only the reader."""
+def run(
+    data: Path,
+    models: Path,
+    out: Path,
+    seconds: float,
+    *,
+    parts: Sequence[str] = PARTS,
+    judged: Path | None = None,
+    workers: int = 0,
+    steps: int = 100_000,
+) -> None:
+    """Train some of the models.
+
+    Args:
+        data: as in :class:`Run`, as are ``models``, ``out``, ``seconds``, ``workers`` and ``steps``.
+        parts: of :data:`PARTS`. A teacher judges only what is not judged yet.
+        judged: judgements of an earlier run over the same data.
+    """
     whole_run = Run(data, models, out, seconds, workers=workers, steps=steps)
     whole_run.measure(whole_run.student, "reader before", None, _TEST_BUDGET)
-    if judged is None:
-        whole_run.measure_corpus("before")
+    whole_run.measure_corpus("before")
+    if judged is not None:
+        whole_run.read_judgements(judged)
+    if "teacher" in parts:
         whole_run.teach()
+    if "embedder" in parts:
         whole_run.train_embedder()
         whole_run.measure_corpus("with the new embedder")
-    else:
-        whole_run.read_judgements(judged)
-    whole_run.train_student()
-    whole_run.measure(whole_run.student, "reader", None, 160, _TEST_BUDGET, 80)
-    whole_run.measure_corpus("after")
+    if "reader" in parts:
+        whole_run.train_student()
+        whole_run.measure(whole_run.student, "reader", None, 160, _TEST_BUDGET, 80)
+        whole_run.measure_corpus("after")
 
 
 def main() -> None:
@@ -392,11 +419,12 @@ def main() -> None:
     for name in ("data", "models", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=560, help="in all, but for the last figures")
-    parser.add_argument("--judged", type=Path, help="pools.npz of an earlier run: only the reader is trained, from the one in --models")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what is trained")
+    parser.add_argument("--judged", type=Path, help="pools.npz of an earlier run over the same data")
     parser.add_argument("--workers", type=int, default=8, help="processes that make lessons")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    run(args.data, args.models, args.out, args.seconds, judged=args.judged, workers=args.workers)
+    run(args.data, args.models, args.out, args.seconds, parts=args.parts.split(","), judged=args.judged, workers=args.workers)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.training.evaluate import auroc, average_precision, reciprocal_rank
+from evals.training.synthetic import claims, title_phrases, topics
 from evals.training.tokens import Documents, load_questions, save_questions, tokenize
 from evals.training.typos import misspell
 from evals.training.weights import Arrays, from_transformers, load_arrays, pack, save_halves, to_transformers, unpack
@@ -83,6 +84,16 @@ def test_data_comes_back_as_it_was_written(tmp_path: Path) -> None:
     questions(tmp_path)
     found = load_questions(tmp_path)
     assert found[0].relevant == (0, 4) and found[0].evidence == {(0, 0)} and found[2].relevant == ()
+
+
+def test_questions_are_made_of_what_titles_and_abstracts_say() -> None:
+    assert title_phrases("Towards Neural Speech Codecs: A Study of the Bitrate") == ["Neural Speech Codecs", "Bitrate"]
+    titles = ["Pruning of Networks at Scale"] * 3 + ["Whale Song in the Arctic"]
+    made = list(topics(titles, Random(1), 20))
+    assert made == list(topics(titles, Random(1), 20)) and len({text.lower() for text in made}) == len(made)
+    assert all("pruning" in text.lower() or "networks" in text.lower() or "whale" in text.lower() or "arctic" in text.lower() for text in made)
+    found = list(claims(["In this paper, we show that whales of the northern seas sing longer songs in winter."], Random(0), 5))
+    assert len(found) == 1 and "whales of the northern seas sing longer songs in winter" in found[0] and "we show" not in found[0]
 
 
 @given(st.text(max_size=80), st.integers())
@@ -174,5 +185,5 @@ def test_the_whole_run_writes_models_that_load(tmp_path: Path) -> None:
         assert len(pools["document"]) == len(pools["logit"]) == pools["starts"][-1] > 0
     again = tmp_path / "again"
     again.mkdir()
-    run(tmp_path, models, again, seconds=1, judged=out / "pools.npz", workers=1)
+    run(tmp_path, models, again, seconds=1, parts=["reader"], judged=out / "pools.npz", workers=1)
     assert not (again / "embedder_a.npz").exists() and (again / "reader_a.npz").exists()
