@@ -16,8 +16,8 @@ from assistant.answering.checked import Checked
 from assistant.answering.model import Prompt, Written, make_prompt, merged, write
 from assistant.answering.pipeline import Pipeline
 from assistant.answering.second import second_opinion
-from assistant.followup import Turn, understood
 from assistant.llm import LanguageModel, ModelError, make_model
+from assistant.query.rewriting import Standalone, Turn, rewrite_standalone
 from assistant.ranking.reader import Reader
 from assistant.rewrite import make_request, rewritten
 from assistant.settings import Settings
@@ -127,7 +127,7 @@ class Assistant:
         """Answer a question from the store; where a model is configured it writes, and every sentence of it is checked.
 
         Args:
-            text: the question.
+            text: the question; in quotation marks it is taken word by word: nothing is corrected, and nothing in it is a condition.
             filters: only entries that pass.
             turns: what was asked before, for a follow-up.
 
@@ -287,13 +287,18 @@ class Assistant:
         Raises:
             QuestionError: it cannot be asked.
         """
-        return self._answered(text, understood(text, turns), filters, for_model=False)[0]
+        return self._answered(text, rewrite_standalone(text, turns), filters, for_model=False)[0]
 
     @_alone
-    def _answered(self, text: str, asked: str, filters: Filters | None, *, for_model: bool = True) -> tuple[Answer, list[Evidence]]:
+    def _answered(self, text: str, asked: Standalone, filters: Filters | None, *, for_model: bool = True) -> tuple[Answer, list[Evidence]]:
         typed = " ".join(text.split())
-        answer, evidence = self.pipeline.answer(asked, self._within(filters), for_model=for_model)
-        return (answer if asked == typed else replace(answer, question=typed, understood=asked)), evidence
+        allowed = self._within(filters)
+        if asked.within is not None or asked.without:
+            ids = allowed.ids if allowed else self.store.ledger.entry_ids()
+            ids = (ids if asked.within is None else ids & asked.within) - asked.without
+            allowed = Filtered(ids, allowed.lacking if allowed else {})
+        answer, evidence = self.pipeline.answer(asked.text, allowed, for_model=for_model)
+        return (answer if asked.text == typed else replace(answer, question=typed, understood=asked.text)), evidence
 
     def stream(self, text: str, filters: Filters | None = None, turns: Sequence[Turn] = ()) -> Iterator[Checked | Answer]:
         """Answer a question bit by bit; the arguments are those of :meth:`ask`.
@@ -354,7 +359,7 @@ class Assistant:
             QuestionError: it cannot be asked.
             SettingsError: the window has no room for sources.
         """
-        answer, evidence = self._answered(text, understood(text, turns), filters)
+        answer, evidence = self._answered(text, rewrite_standalone(text, turns), filters)
         return [make_request(text, turns, self.options)] * bool(turns) + ([self._prompt(answer, evidence)] if evidence else [])
 
     @cached_property

@@ -12,7 +12,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from assistant.config import APP
-from assistant.followup import Turn
+from assistant.query.rewriting import Turn
 from assistant.types import Answer
 from store.errors import NotFoundError, SettingsError
 
@@ -33,7 +33,8 @@ class Conversation:
         """The conversation with one more turn."""
         titles = {c.n: c.title or c.id for c in answer.citations}
         cited = tuple(titles[n] for n in sorted(titles))
-        turn = Turn(answer.understood or answer.question, answer.mode, cited, answer.text, asked)
+        ids = {c.n: c.id for c in answer.citations}
+        turn = Turn(answer.understood or answer.question, answer.mode, cited, answer.text, asked, tuple(ids[n] for n in sorted(ids)))
         return Conversation(self.id, (*self.turns, turn))
 
 
@@ -84,7 +85,7 @@ def read(id: str) -> Conversation:
         raise NotFoundError(f"{id}: no conversation of that name.", "See: assistant history list")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        turns = tuple(Turn(**{**row, "cited": tuple(row["cited"])}) for row in data["turns"])
+        turns = tuple(Turn(**{**row, "cited": tuple(row["cited"]), "ids": tuple(row.get("ids", ()))}) for row in data["turns"])
     except FileNotFoundError:
         raise NotFoundError(f"{id}: no conversation of that name.", "See: assistant history list") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

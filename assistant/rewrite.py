@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from assistant.answering.model import Prompt
 from assistant.answering.sources import plain
-from assistant.followup import Turn, understood
 from assistant.hostile import gives_orders, harm
 from assistant.llm import LanguageModel, Message, ModelError, Usage, said
 from assistant.llm.tokens import count_messages
 from assistant.query.analyzer import content_terms
+from assistant.query.rewriting import Standalone, Turn, rewrite_standalone
 from assistant.settings import Settings
 from assistant.templates import load_template
 
@@ -42,7 +43,7 @@ def make_request(text: str, turns: Sequence[Turn], settings: Settings) -> Prompt
     return Prompt(messages, (), template, tokens, settings.cost(tokens, _REPLY))
 
 
-def rewritten(text: str, turns: Sequence[Turn], model: LanguageModel, settings: Settings) -> tuple[str, Usage]:
+def rewritten(text: str, turns: Sequence[Turn], model: LanguageModel, settings: Settings) -> tuple[Standalone, Usage]:
     """A question that stands alone, and what asking the model for it took.
 
     Args:
@@ -56,17 +57,18 @@ def rewritten(text: str, turns: Sequence[Turn], model: LanguageModel, settings: 
     """
     typed = " ".join(text.split())
     if not turns or not typed:
-        return typed, Usage()
+        return Standalone(typed), Usage()
+    plain_one = rewrite_standalone(text, turns)
     request = make_request(text, turns, settings)
     if settings.max_cost is not None and request.cost > settings.max_cost:
-        return understood(text, turns), Usage()
+        return plain_one, Usage()
     try:
         reply, usage = said(model, request.messages, settings.model_copy(update={"llm_max_tokens": _REPLY}))
     except ModelError:
         # The same model is about to be asked for the answer, and its failure told there.
-        return understood(text, turns), Usage()
+        return plain_one, Usage()
     one = reply.strip().strip("`*").strip()
-    return (" ".join(one.split()) if _is_rewriting(one, typed, turns) else understood(text, turns)), usage
+    return (replace(plain_one, text=" ".join(one.split())) if _is_rewriting(one, typed, turns) else plain_one), usage
 
 
 def _is_rewriting(reply: str, typed: str, turns: Sequence[Turn]) -> bool:

@@ -10,7 +10,7 @@ from assistant.llm.base import Usage
 from store.types import Provenance
 
 Status = Literal["answered", "abstained"]
-Reason = Literal["no-topic", "not-in-abstracts", "false-premise"]
+Reason = Literal["no-topic", "not-in-abstracts", "false-premise", "no-match", "off-topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,8 @@ class Answer:
     ``model`` and ``prompt`` (name and version) are None where no model wrote it; ``notes`` are lines for the reader, such as why the model was not used;
     ``understood`` is a follow-up as it was rewritten to stand alone; ``unknown`` holds citations of a model that name no source. ``confidence`` is the probability that the corpus holds an answer
     (:mod:`assistant.ranking.answerability`); ``scores`` what each cited entry was chosen by: BM25, its rank score and its features.
+    ``kind`` is what the question wants (:data:`assistant.query.labels.KINDS`), ``constraints`` the conditions it sets, in words, ``corrections`` (typed, meant) of
+    misspelt words, ``left_out`` conditions that could not be applied, a sentence each.
     """
 
     question: str
@@ -189,6 +191,10 @@ class Answer:
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     understood: str | None = None
+    kind: str = ""
+    constraints: tuple[str, ...] = ()
+    corrections: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The answer as the JSON contract has it."""

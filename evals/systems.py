@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from assistant.answering.evidence import select_evidence
 from assistant.core import FAULTS, Assistant
-from assistant.followup import Turn, understood
 from assistant.history import Conversation
+from assistant.query.rewriting import Turn, rewrite_standalone
 from assistant.settings import Settings
 from assistant.types import Answer, Citation
 from evals.cases import Case
@@ -146,7 +146,7 @@ class AssistantSystem:
         try:
             if case.among:
                 return self._among(case, began)
-            found = self._assistant.search(understood(case.asked, self._before(case)), DEPTH)
+            found = self._assistant.search(rewrite_standalone(case.asked, self._before(case)).text, DEPTH)
             if case.kind == "retrieval":
                 return Outcome("answered", ranking=tuple(h.entry.id for h in found), seconds=time.perf_counter() - began)
             began = time.perf_counter()

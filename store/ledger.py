@@ -277,6 +277,10 @@ class Ledger(ChunkRows, RecordRows):
             held = self.entries(part)
             yield from (held[id] for id in part if id in held)
 
+    def entry_ids(self) -> frozenset[str]:
+        """Ids of all entries."""
+        return frozenset(self._ids("SELECT id FROM entries", ()))
+
     def sample_entries(self, count: int) -> list[Entry]:
         """Entries from all over the store, the same ones each time."""
         rows = self._db.execute("SELECT id FROM entries ORDER BY id").fetchall()

@@ -185,6 +185,21 @@ class LexicalIndex:
         """Number of entries that hold a term."""
         return int(self._searcher.doc_freq(_TEXT, term))
 
+    def near_ids(self, term: str, distance: int, count: int) -> list[str]:
+        """Ids of entries that hold a term at most so many edits away from one, those with fewer edits first.
+
+        Args:
+            term: as analysed.
+            distance: 1 or 2; letters that changed places are one edit.
+            count: entries for each distance, at most.
+        """
+        from tantivy import Query
+
+        queries = [
+            Query.fuzzy_term_query(self._schema, _TEXT, term, distance=n, transposition_cost_one=True) for n in range(1, distance + 1)
+        ]
+        return list(dict.fromkeys(id for query in queries for id, _ in self._found(query, count)))
+
     def ids(self) -> list[str]:
         """Ids of all entries held, with repeats where an entry is held twice."""
         from tantivy import Query

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.core import Assistant
-from assistant.followup import Turn
 from assistant.history import Conversation
+from assistant.query.rewriting import Turn
 from store.errors import QuestionError
 
 _TURNS = 6

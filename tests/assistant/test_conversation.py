@@ -16,8 +16,8 @@ import pytest
 
 from assistant import Assistant, history
 from assistant.fakes import ScriptedModel
-from assistant.followup import Turn, understood
 from assistant.llm import Message, ModelError
+from assistant.query.rewriting import Turn, put_in
 from assistant.rewrite import rewritten
 from assistant.settings import Settings
 from store.errors import NotFoundError
@@ -43,8 +43,8 @@ TOLD = Turn("how does QLoRA save memory?", "answer", ("QLoRA: Efficient Finetuni
     ],
 )
 def test_follow_ups(text: str, turn: Turn, expected: str) -> None:
-    assert understood(text, [turn]) == expected
-    assert understood(text, []) == text
+    assert put_in(text, [turn]) == expected
+    assert put_in(text, []) == text
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_follow_ups(text: str, turn: Turn, expected: str) -> None:
 def test_a_model_rewrites_in_the_words_of_the_conversation_or_the_rules_do(reply: str | ModelError, expected: str | None) -> None:
     model = ScriptedModel(reply)
     asked, usage = rewritten("does it hurt accuracy?", [LISTED], model, Settings())
-    assert asked == (reply if expected and expected == reply else "does pruning hurt accuracy?")
+    assert asked.text == (reply if expected and expected == reply else "does pruning hurt accuracy?")
     assert usage.calls == (not isinstance(reply, ModelError)) and len(model.requests) == 1
     assert "First Paper" in model.requests[0][0].content and "data" in model.requests[0][0].content
-    assert rewritten("does it hurt?", [], model, Settings())[0] == "does it hurt?" and len(model.requests) == 1
+    assert rewritten("does it hurt?", [], model, Settings())[0].text == "does it hurt?" and len(model.requests) == 1
 
 
 def test_a_follow_up_takes_two_calls_and_both_can_be_looked_at_before(digest_store: Path) -> None:
@@ -79,8 +79,9 @@ def test_a_follow_up_takes_two_calls_and_both_can_be_looked_at_before(digest_sto
     turns = [Turn("how does grokking relate to double descent?", "answer", ("Weight decay",))]
     answer = assistant.ask("and to weight decay?", turns=turns)
     assert answer.understood == "how does grokking relate to weight decay?" and answer.usage.calls == 2
+    # Nothing is sent, so the rules rewrite: "how does grokking relate to weight decay?", which sets two things side by side.
     shown = assistant.preview("and to weight decay?", turns=turns)
-    assert [prompt.template.name for prompt in shown] == ["rewrite", "answer"]
+    assert [prompt.template.name for prompt in shown] == ["rewrite", "compare"]
     capped = Assistant(digest_store, model=ScriptedModel(reply), options=Settings(llm_price="1000,1000", max_cost=0.01))
     assert "max_cost" in capped.ask("and to weight decay?", turns=turns).notes[0] and capped.model.requests == []  # type: ignore[union-attr]
     assistant.close()
@@ -151,7 +152,7 @@ def test_turns_in_a_batch(kept: Path, digest_store: Path) -> None:
     ]
     done = command("ask", "--batch", "-", "--json", "--store", str(digest_store), stdin="\n".join(map(json.dumps, rows)))
     first, *rest = map(json.loads, done.stdout.splitlines())
-    assert first["id"] == 1 and first["understood"] == "which papers on grokking train transformers?"
+    assert first["id"] == 1 and first["understood"] == "which of the papers on grokking train transformers?"
     assert all("error" in row for row in rest) and done.returncode == 2 and history.ids() == []
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from assistant.answering.text import lead
 from assistant.core import Assistant
-from assistant.query.kinds import KINDS, kind_model, surface_features
-from assistant.query.query import make_query, understand
+from assistant.query.query import make_query
+from assistant.query.understanding import understand
 from assistant.ranking.answerability import assess
 from assistant.ranking.ranker import READ_FOR_ANSWER, rank
 from assistant.ranking.reader import NAME, Passage, Reader, ReaderError
@@ -137,13 +137,6 @@ def test_a_likely_member_is_never_refused(sample: Assistant) -> None:
 def test_what_a_question_wants(sample: Assistant, text: str, kind: str) -> None:
     question = understand(sample.store, text)
     assert ("count" if question.counts else question.mode) == kind
-
-
-@given(st.text(max_size=200))
-def test_kinds_are_probabilities(text: str) -> None:
-    found = kind_model().probabilities(text, None)
-    assert set(found) == set(KINDS) and sum(found.values()) == pytest.approx(1)
-    assert surface_features(text)
 
 
 def test_fitted_models_are_whole() -> None:

@@ -91,7 +91,9 @@ def test_questions_are_made_of_what_titles_and_abstracts_say() -> None:
     titles = ["Pruning of Networks at Scale"] * 3 + ["Whale Song in the Arctic"]
     made = list(topics(titles, Random(1), 20))
     assert made == list(topics(titles, Random(1), 20)) and len({text.lower() for text in made}) == len(made)
-    assert all("pruning" in text.lower() or "networks" in text.lower() or "whale" in text.lower() or "arctic" in text.lower() for text in made)
+    assert all(
+        "pruning" in text.lower() or "networks" in text.lower() or "whale" in text.lower() or "arctic" in text.lower() for text in made
+    )
     found = list(claims(["In this paper, we show that whales of the northern seas sing longer songs in winter."], Random(0), 5))
     assert len(found) == 1 and "whales of the northern seas sing longer songs in winter" in found[0] and "we show" not in found[0]
 
