@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from assistant.query.labels import TAGS
 from assistant.query.model import Reading
+from store.lexical import terms
 from store.store import Store
 
 Years = tuple[int | None, int | None]
@@ -68,14 +69,14 @@ _DENIES = re.compile(
     r"omit\w*|drop\w*|ignor\w*|spare|save for|never|neither|nor|outside|beyond|none|nothing|lack\w*|sans|cannot|unrelated|already|enough|out|off|need not|unlike)\b|n['’]t\b|\bdont\b|\barent\b|\bisnt\b|\bdoesnt\b|[-−]\s*$",
     re.IGNORECASE,
 )  # fmt: skip
+_AND, _OR = re.compile(r"\band\b", re.IGNORECASE), re.compile(r"\bor\b", re.IGNORECASE)
 _TOGETHER = re.compile(
     r"\b(?:both|also|together|combin\w+|joint\w*|along(?:side)? with|as well as|at once|simultaneous\w*|at the same time|plus|intersection|overlap\w*|in one)\b|\bAND\b|[+&]"
 )
 # Letters looked at on either side of what is excluded.
 _REACH = 48
-# In a question of more words the model, which has seen few such, is believed less: what is excluded must be surer.
+# In a question of more words the model, which has seen few such, is believed less.
 LONG = 18
-_SURE = 0.8
 _CLAUSE = re.compile(r"[;:?!]|\.\s")
 _OPENING = re.compile(r"^(?:on|of|about|with|use|uses|using|the|an?|any|in|for)\s+", re.IGNORECASE)
 _ALTERNATIVES = re.compile(r"\s*(?:,|;|/|&|\band\b|\bor\b)\s*", re.IGNORECASE)
@@ -202,9 +203,8 @@ def read_constraints(text: str, reading: Reading) -> Constraints:
         elif _SINGLE.search(text):
             top = 1
     exclude = tuple(_OPENING.sub("", phrase) for phrase in reading.phrases("exclude", text) if _is_denied(phrase, text, len(reading.words)))
-    if len(reading.words) > LONG and _weight(reading, "exclude") < _SURE:
-        exclude = ()
     any_of, all_of = reading.phrases("any", text), reading.phrases("all", text)
+    any_of = _joined(any_of, text)
     excluded = " ".join(exclude).lower()
     # "X and Y" alone may be one thing, or either.
     all_cued = _TOGETHER.search(text) is not None
@@ -218,9 +218,26 @@ def read_constraints(text: str, reading: Reading) -> Constraints:
     )  # fmt: skip
 
 
+def _joined(phrases: Sequence[str], text: str) -> tuple[str, ...]:
+    """Of alternatives those that no "and" parts: the longest run of them."""
+    runs: list[list[str]] = []
+    end = 0
+    for phrase in phrases:
+        at = text.find(phrase, end)
+        if runs and at >= 0 and (_OR.search(text[end:at]) or not _AND.search(text[end:at])):
+            runs[-1].append(phrase)
+        else:
+            runs.append([phrase])
+        end = max(at, 0) + len(phrase)
+    return tuple(sorted(runs, key=len)[-1]) if runs else ()
+
+
 def _is_denied(phrase: str, text: str, words: int) -> bool:
     """Whether a word that excludes stands near a phrase, in the same clause; of a long question before it, outside of brackets."""
     at = text.find(phrase)
+    if set(terms(phrase)) <= set(terms(f"{text[:at]} {text[at + len(phrase) :]}")):
+        # "A model is proven fair without revealing the model": it is part of the topic too.
+        return False
     before, after = text[max(0, at - _REACH) : at], text[at + len(phrase) : at + len(phrase) + _REACH]
     if words > LONG:
         return bool(_DENIES.search(_CLAUSE.split(before)[-1])) and "(" not in before

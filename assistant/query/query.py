@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.query.analyzer import Question, content_terms, facet_topic
-from assistant.query.constraints import LONG
 from assistant.ranking.weights import idf_weights
 from store.store import Store
 
@@ -48,8 +47,8 @@ def make_query(store: Store, question: Question, part: str | None = None) -> Que
 
 
 def read_text(question: Question) -> str:
-    """What the reader is asked: the question, and of a short one that excludes something the topic alone."""
-    is_cut = question.mode == "list" and question.constraints.exclude and len(question.text.split()) <= LONG
+    """What the reader is asked: the question, and of one that excludes something the topic alone."""
+    is_cut = question.mode == "list" and question.constraints.exclude
     return f"Which papers are about {question.topic}?" if is_cut else question.text
 
 

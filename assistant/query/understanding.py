@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from assistant.query.analyzer import Kind, Question, analyze, check, has_terms, stated_kind
-from assistant.query.constraints import LONG, Constraints, read_constraints
+from assistant.query.constraints import LONG, NO_CONSTRAINTS, Constraints, read_constraints
 from assistant.query.model import QueryModel, Reading
 from assistant.query.spelling import correct
 from store.embed import shipped_embedder
@@ -20,6 +20,7 @@ _MODES: Mapping[str, Kind] = {"list": "list", "related": "list", "count": "count
 NOT_SEARCHED = ("corpus", "assistant", "smalltalk", "other")
 # Taken for one of these only where the model is this sure.
 _SURE = 0.6
+_OF_A_TYPE = 0.5
 # Words that all are stop words are still said to someone ("what can you do?").
 _ADDRESSES = re.compile(r"\b(?:you|your|yourself|this|here)\b", re.IGNORECASE)
 # Papers asked for in as many words, in a long question, are a list whatever the model says.
@@ -119,7 +120,11 @@ def understand(store: Store, text: str) -> Question:
         return replace(_question(inner, model.read(inner), Constraints()), typed=typed)
     reading = model.read(typed)
     kind = wanted_kind(reading)
-    if kind in NOT_SEARCHED and (has_terms(typed) or _ADDRESSES.search(typed)):
+    if (
+        kind in NOT_SEARCHED
+        and _question(typed, reading, NO_CONSTRAINTS).wants in NOT_SEARCHED
+        and (has_terms(typed) or _ADDRESSES.search(typed))
+    ):
         return replace(_question(typed, reading, read_constraints(typed, reading)), typed=typed)
     check(typed)
     names = [word for tag in ("author", "venue") for phrase in reading.phrases(tag, typed) for word in phrase.split()]
@@ -132,6 +137,9 @@ def understand(store: Store, text: str) -> Question:
 
 def _question(text: str, reading: Reading, constraints: Constraints) -> Question:
     wants = wanted_kind(reading)
+    if wants == "corpus" and (reading.paper_types["none"] < _OF_A_TYPE or analyze(text, "list").facet):
+        # "Which entries are surveys?" wants them.
+        wants = "list"
     by_record = bool(constraints.authors or constraints.venues or constraints.years or constraints.last or constraints.sort != "none")
     if (constraints.authors and wants in ("metadata", "related")) or (wants == "corpus" and constraints.sort != "none"):
         # "What did X write?" wants papers.
@@ -153,7 +161,7 @@ def _question(text: str, reading: Reading, constraints: Constraints) -> Question
             # A data set or a system is in a paper or is not: its name is counted.
             topic = name
             question = replace(question, mentions=True, topic=name)
-        is_cut = bool(topic) and bool(constraints) and (by_record or not is_long)
+        is_cut = bool(topic) and bool(constraints)
         question = replace(question, topic=topic if is_cut else question.topic, is_topicless=not topic and by_record)
     if question.parts and constraints.all_of:
         # Three things or more, with commas, are rarely wanted in one paper.

@@ -13,11 +13,11 @@ from assistant import Assistant
 from assistant.answering.modes import defining_score
 from assistant.answering.records import asked_fields, in_words
 from assistant.answering.replies import small_talk
-from assistant.query.constraints import Constraints, apply, fold, is_named, is_venue, near_names, read_years
+from assistant.query.constraints import Constraints, _is_denied, _joined, apply, fold, is_named, is_venue, near_names, read_years
 from assistant.query.labels import KINDS, TAGS, split_words
 from assistant.query.model import QueryModel, QueryModelError
 from assistant.query.spelling import correct
-from assistant.query.understanding import alternatives, query_model, understand, word_pieces
+from assistant.query.understanding import alternatives, lone_name, query_model, understand, word_pieces
 from assistant.ranking.conditions import mentions
 from store.errors import QuestionError
 from store.ingest import ingest
@@ -237,6 +237,45 @@ def test_sentences_that_define_are_told(sentence: str, defines: bool) -> None:
 def test_a_definition_comes_first(assistant: Assistant) -> None:
     answer = assistant.ask("what is a pruned network?")
     assert answer.citations[0].quote.startswith("A pruned network is")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "denied"),
+    [
+        ("images", "papers on pruning but not on images", True),
+        ("recommendation", "GNN papers excluding recommendation", True),
+        ("gender bias", "bias in language models, gender bias excluded", True),
+        ("model", "prove that a model is fair without revealing the model", False),
+        ("images", "pruning of networks for images", False),
+        (
+            "quantum",
+            "ordinary (not quantum) neural networks that work out in great detail how tiny particles behave, and why they do so",
+            False,
+        ),
+    ],
+)
+def test_what_is_excluded_stands_near_a_word_that_excludes(phrase: str, text: str, denied: bool) -> None:
+    assert _is_denied(phrase, text, len(split_words(text))) is denied
+
+
+def test_alternatives_are_those_that_or_joins() -> None:
+    assert _joined(["nets", "art", "artists"], "nets and art or artists") == ("art", "artists")
+    assert _joined(["a b", "c", "d"], "papers on a b, c or on d") == ("a b", "c", "d") and _joined([], "x") == ()
+
+
+@pytest.mark.parametrize(
+    ("topic", "name"),
+    [
+        ("experiments on MNIST", "MNIST"),
+        ("ImageNet", "ImageNet"),
+        ("GPT-4 results", "GPT-4"),
+        ("GNNs", ""),
+        ("LSTM language models", ""),
+        ("pruning", ""),
+    ],
+)
+def test_a_topic_that_is_one_name_is_told(topic: str, name: str) -> None:
+    assert lone_name(topic) == name
 
 
 def test_excluded_papers_are_never_members(assistant: Assistant) -> None:
