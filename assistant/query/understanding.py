@@ -127,7 +127,7 @@ def understand(store: Store, text: str) -> Question:
     ):
         return replace(_question(typed, reading, read_constraints(typed, reading)), typed=typed)
     check(typed)
-    names = [word for tag in ("author", "venue") for phrase in reading.phrases(tag, typed) for word in phrase.split()]
+    names = [word for phrase in reading.phrases("author", typed) for word in phrase.split()]
     spelling = correct(store, typed, word_pieces(), names)
     if spelling.corrections:
         reading = model.read(spelling.text)
