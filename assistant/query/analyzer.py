@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assistant.query.constraints import NO_CONSTRAINTS, Constraints
+from assistant.query.labels import without_surrogates
 from store.errors import QuestionError
 from store.lexical import terms
 
@@ -230,7 +231,7 @@ def check(text: str, what: str = "question", *, needs_terms: bool = True) -> str
     Raises:
         QuestionError: as in :func:`analyze`.
     """
-    question = " ".join(text.split())
+    question = " ".join(without_surrogates(text).split())
     if not question:
         raise QuestionError(f"The {what} is empty.", 'Ask something, for example: ask "what papers study grokking?"')
     if len(question) > MAX_QUESTION:

@@ -17,6 +17,7 @@ PAPER_TYPES = ("none", "survey", "dataset", "benchmark", "theory", "negative_res
 # What a question in a conversation refers to; ``none`` where it stands alone.
 REFERENCES = ("none", "set", "paper", "topic", "answer")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+(?:[-'’./+]\w+)*\+*|[^\w\s]")
 
 
@@ -26,6 +27,11 @@ class Word(NamedTuple):
     text: str
     start: int
     end: int
+
+
+def without_surrogates(text: str) -> str:
+    """A text in which halves of characters, which no tokenizer takes, are replaced, place for place."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def split_words(text: str) -> list[Word]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from assistant.query.labels import KINDS, PAPER_TYPES, REFERENCES, SORTS, TAGS, Word, split_words
+from assistant.query.labels import KINDS, PAPER_TYPES, REFERENCES, SORTS, TAGS, Word, split_words, without_surrogates
 from store.errors import StoreError
 
 Vector = npt.NDArray[np.float32]
@@ -138,6 +138,7 @@ class QueryModel:
             text: the question.
             context: what was said before (:func:`context_of`); empty where nothing was.
         """
+        text, context = without_surrogates(text), without_surrogates(context)
         words = split_words(text)
         ids, spans = [_CLS], []
         for word in words:

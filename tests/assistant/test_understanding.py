@@ -142,6 +142,13 @@ def test_any_text_can_be_read(text: str) -> None:
         assert all(phrase in text for phrase in reading.phrases(tag, text))
 
 
+def test_halves_of_characters_are_no_defect(assistant: Assistant) -> None:
+    assert len(query_model().read("pruning \ud83d of networks", "\udcff").words) == 4
+    assert assistant.ask("papers on pruning \ud83d").citations
+    with pytest.raises(QuestionError, match="no word to search for"):
+        assistant.ask("\udcff\udcfe")
+
+
 def test_a_damaged_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(QueryModelError, match="cannot be loaded"):
         QueryModel(word_pieces(), tmp_path)
