@@ -28,7 +28,7 @@ from assistant.query.constraints import Allowed, apply
 from assistant.query.query import make_query, search_text
 from assistant.query.understanding import NOT_SEARCHED, understand
 from assistant.ranking.answerability import Verdict, assess
-from assistant.ranking.ranker import MEASURED, READ_FOR_ANSWER, READ_FOR_SET, RankedEntries, RankedEntry, rank
+from assistant.ranking.ranker import MAX_READ, MEASURED, READ_FOR_ANSWER, READ_FOR_SET, RankedEntries, RankedEntry, rank
 from assistant.ranking.reader import Reader
 from assistant.ranking.relevance import estimate_count, select_members, set_candidates
 from assistant.types import Answer, Evidence, Near, Reason
@@ -138,6 +138,13 @@ class Pipeline:
         if constraints.sort == "none":
             constraints = replace(constraints, sort="latest")
         entries = list(self._store.ledger.entries(sorted(ids)).values())
+        excluded: list[RankedEntry] = []
+        if constraints.exclude:
+            # Those nearest to what is excluded are judged; what is far from it is not about it.
+            near = self._rank(replace(question, topic=" ".join(constraints.exclude)), allowed, most_read=1).entries[:MAX_READ]
+            _, excluded = split_excluded(self._store, self._reader, near, constraints.exclude)
+            left = {one.entry.id for one in excluded}
+            entries = [e for e in entries if e.id not in left]
         sign = 1 if constraints.sort == "oldest" else -1
         entries.sort(key=lambda e: (e.year is None, sign * (e.year or 0), e.title or e.id))
         shown = entries[: constraints.top or MOST_LISTED]
@@ -147,7 +154,7 @@ class Pipeline:
         noun = "paper" if len(entries) == 1 else "papers"
         head = f"{len(entries):,} {noun}{f'; {len(shown)} of them' if len(shown) < len(entries) else ''}:"
         # No ranking stands behind these, so the answer's entries come from the ledger.
-        return Selected([], evidence, Verdict(None, 1.0), head=head)
+        return Selected([], evidence, Verdict(None, 1.0), excluded=excluded, head=head)
 
     def _select_record(self, question: Question, entries: Sequence[RankedEntry], verdict: Verdict) -> Selected:
         """The paper that a question about a record means, and what its record says."""

@@ -185,7 +185,7 @@ def analyze(text: str, kind: Kind | None = None) -> Question:
 
     Args:
         text: one question in English, at most 4,000 characters.
-        kind: what it wants, where that is known (:mod:`assistant.query.kinds`); by default what its words alone say.
+        kind: what it wants, where that is known (:mod:`assistant.query.understanding`); by default what its words alone say.
 
     Raises:
         QuestionError: it is empty, too long, holds control characters or only stop words, or is in another language.

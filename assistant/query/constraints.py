@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from assistant.query.labels import TAGS
@@ -80,7 +80,6 @@ LONG = 18
 _CLAUSE = re.compile(r"[;:?!]|\.\s")
 _OPENING = re.compile(r"^(?:on|of|about|with|use|uses|using|the|an?|any|in|for)\s+", re.IGNORECASE)
 _ALTERNATIVES = re.compile(r"\s*(?:,|;|/|&|\band\b|\bor\b)\s*", re.IGNORECASE)
-_LATEST_YEARS = 3
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
 _PLAIN = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "’": "", "'": "", "-": " ", ".": " "})
 _NEAR_NAME = 78
@@ -134,7 +133,7 @@ class Allowed:
     ids: frozenset[str] | None = None
     stated: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    missing: tuple[str, ...] = field(default=())
+    missing: tuple[str, ...] = ()
 
 
 def _count(word: str) -> int:

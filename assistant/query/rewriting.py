@@ -87,7 +87,7 @@ _SET_OF = re.compile(
     re.IGNORECASE,
 )
 _SET = re.compile(
-    rf"()\b(?:(?:both|all|the) (?:of )?)?(?:them|they|these|those|the (?:two|three|four|above))(?: (?:two|three|four))?(?: {_NOUN})?\b",
+    rf"\b(?:(?:both|all|the) (?:of )?)?(?:them|they|these|those|the (?:two|three|four|above))(?: (?:two|three|four))?(?: {_NOUN})?\b",
     re.IGNORECASE,
 )
 
@@ -190,7 +190,8 @@ def _of_the_set(question: str, last: Turn) -> str:
     if _SET_OF.search(rewritten):
         return _SET_OF.sub(lambda m: f"{m[1]}of {subject}", rewritten, count=1)
     if _SET.search(rewritten):
-        return _SET.sub(subject, rewritten, count=1)
+        # A topic may hold backslashes, which a replacement would read.
+        return _SET.sub(lambda _: subject, rewritten, count=1)
     return f"{rewritten.rstrip('?. ')}, of {subject}"
 
 

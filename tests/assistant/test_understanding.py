@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from assistant.answering.replies import small_talk
 from assistant.query.constraints import Constraints, _is_denied, _joined, apply, fold, is_named, is_venue, near_names, read_years
 from assistant.query.labels import KINDS, TAGS, split_words
 from assistant.query.model import QueryModel, QueryModelError
+from assistant.query.rewriting import Turn, _of_the_set
 from assistant.query.spelling import correct
 from assistant.query.understanding import alternatives, lone_name, query_model, understand, word_pieces
 from assistant.ranking.conditions import mentions
@@ -23,7 +25,7 @@ from store.errors import QuestionError
 from store.ingest import ingest
 from store.lexical import terms
 from store.store import Store
-from store.types import Entry
+from store.types import Entry, Filtered
 
 PAPERS = [
     ("Pruning Networks by Magnitude", "We prune weights of neural networks by their magnitude. Accuracy hardly drops on images.", 2019, "ICML", ["Jürgen Müller", "Ann Lee"]),
@@ -290,6 +292,19 @@ def test_excluded_papers_are_never_members(assistant: Assistant) -> None:
     titles = {c.title for c in answer.citations}
     assert "Pruning with Reinforcement Learning" not in titles and "Pruning Networks by Magnitude" in titles
     assert any("do not seem to be about" in note for note in answer.notes) and any("Left out" in note for note in answer.notes)
+
+
+def test_what_is_excluded_is_no_member_where_no_topic_is_named(assistant: Assistant) -> None:
+    question = replace(
+        understand(assistant.store, "papers by Lee"), constraints=Constraints(authors=("Lee",), exclude=("reinforcement learning",))
+    )
+    found = assistant.pipeline._all_allowed(question, Filtered(apply(assistant.store, question.constraints).ids or frozenset()))
+    assert [e.quote for e in found.evidence] == ["Pruning Networks by Magnitude"] and len(found.excluded) == 1
+
+
+def test_a_topic_with_backslashes_can_be_referred_to() -> None:
+    turn = Turn(r"papers on $\ell_1$ regularization", "list", ("A", "B"), ids=("a", "b"))
+    assert _of_the_set("do they use momentum?", turn).startswith("do ")
 
 
 def test_a_word_that_is_denied_is_no_mention(assistant: Assistant) -> None:
