@@ -48,11 +48,6 @@ _PREPOSITION = re.compile(
     r"^(?:of|in|by|from|between|among|with|to|for|on|about|do|does|did|is|are|was|were|can|could|would|will|has|have|had)\s+", re.IGNORECASE
 )
 _MANY = re.compile(r"\b(?:they|them|these|those|their|both|which of)\b", re.IGNORECASE)
-_OPENS = re.compile(
-    r"^(?:and|but|or|also|then|so|why|how so|how|really|what else|anything else|any others?|more|else|(?:is|are) there (?:anything|anyone else|others?|more))\b",
-    re.IGNORECASE,
-)
-_DEFINITE = re.compile(r"\b(?:is|are|was|were|do|does|did|has|have|by|of|in|on|for|with) the \w", re.IGNORECASE)
 _CLAUSE = re.compile(r"\b(?:because|if|when|whether|although|while|since|so that|so|which|as|after|before|and)\b|[,;]", re.IGNORECASE)
 _OTHERS = re.compile(
     r"\b(?:versions?|variants?|extensions?|alternatives?|else|anyone|anybody|someone|others?|another|push(?:ed)? back|critici\w+|contradict\w*|disagree\w*|follow\w* up|build\w* on|similar)\b",
@@ -63,7 +58,6 @@ _WHICH_OF = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 2
-_CITED = 4
 _LAST_PHRASE = re.compile(r"\b(?:in|for|of|on|with|from|using) ((?:(?!\b(?:in|for|of|on|with|from|using)\b).)+)$", re.IGNORECASE)
 # Least probability with which a question is left alone. Chosen on half of hand f of evals/data/conversations.jsonl.
 ALONE = 0.5
@@ -161,7 +155,8 @@ def rewrite_standalone(text: str, turns: Sequence[Turn]) -> Standalone:
             return Standalone(_of_the_set(question, listed), frozenset(listed.ids))
     if (reference == "answer" or _WHY.match(question)) and (why := _why(question, last)):
         return Standalone(why)
-    if reference == "paper" and (named := _paper_meant(question, last)):
+    # What an answer's "its" belongs to is the paper that the answer quotes.
+    if (reference == "paper" or (reference == "answer" and _ITS.search(question))) and (named := _paper_meant(question, last)):
         return Standalone(named)
     return Standalone(_on_the_topic(question, last))
 
@@ -197,7 +192,7 @@ def _of_the_set(question: str, last: Turn) -> str:
 
 def _why(question: str, last: Turn) -> str | None:
     """ "Why?" after a question that can be asked why of."""
-    if len(content_terms(question)) > _SHORT or (_THEM.search(question) and not _WHY.match(question)):
+    if len(content_terms(question)) > _SHORT or ((_THEM.search(question) or _ITS.search(question)) and not _WHY.match(question)):
         return None
     match = _ASKED_WHETHER.match(last.question)
     if match:
@@ -261,36 +256,6 @@ def _with_phrase(question: str, phrase: str) -> str:
     return f"{kept} {phrase}?"
 
 
-def put_in(text: str, turns: Sequence[Turn]) -> str:
-    """A question with titles and topics of what was said before in place of what points to them.
-
-    "The second one" and "[2]" become the title of what the last answer cites there; "what about X" becomes the last question asked of X; "it" and "they" become what the last
-    question was about, or the paper its answer cites first; a question with hardly a word of its own gets the last topic beside it.
-
-    Args:
-        text: as typed.
-        turns: what was asked before, oldest first.
-
-    Returns:
-        The question; as typed where it stands alone or nothing was asked before.
-    """
-    question = " ".join(text.split())
-    if not turns or not question:
-        return question
-    last = turns[-1]
-    rewritten, named = _with_titles(question, last)
-    if match := _ABOUT.match(rewritten):
-        return _asked_of((match[1] or match[2] or match[3] or match[4]).strip(), last)
-    # What a question names itself, its pronouns mean, unless it only opens a new one.
-    leans = _THEM.search(rewritten) or _ITS.search(rewritten)
-    leans = leans or _WHICH_OF.match(rewritten)
-    if leans and not named and not _names_itself(rewritten, leans.start()):
-        return _with_subject(rewritten, last)
-    if not named and len(set(content_terms(question))) <= _SHORT and (_OPENS.match(question) or _DEFINITE.search(question)):
-        return f"{rewritten.rstrip('?. ')} ({_topic(last)})?"
-    return rewritten
-
-
 def _with_titles(question: str, last: Turn) -> tuple[str, bool]:
     """The question with titles for "[2]" and "the second one"."""
     named = False
@@ -316,28 +281,6 @@ def _names_itself(question: str, at: int) -> bool:
         parts[0] if parts and at >= len(parts[0]) else next(iter(_CLAUSE.split(question[:at])), "") if _CLAUSE.search(question[:at]) else ""
     )
     return len(set(content_terms(before))) >= _SHORT and not (_THEM.search(before) or _ITS.search(before)) if before.strip() else False
-
-
-def _with_subject(question: str, last: Turn) -> str:
-    many = _MANY.search(question) is not None
-    if last.mode == "list":
-        subject = _topic(last)
-        if _WHICH_OF.match(question):
-            return _WHICH_OF.sub(f"which papers on {subject}", question)
-    else:
-        # In quotation marks a title stands for the paper itself, which others are asked of here.
-        others = _OTHERS.search(question) is not None
-        titles = [title.split(":")[0] if others else f'"{title}"' for title in last.cited[: _CITED if many else 1]]
-        subject = " and ".join(titles) or _topic(last)
-    owned = _ITS.sub(lambda _: f"{subject}'s", question, count=1)
-    if owned != question:
-        return owned
-
-    def replaced(match: re.Match[str]) -> str:
-        lead = _PREPOSITION.match(match.group(0))
-        return f"{lead.group(0) if lead else ''}{subject}"
-
-    return _THEM.sub(replaced, question, count=1)
 
 
 def _asked_of(other: str, last: Turn) -> str:

@@ -17,12 +17,12 @@ import pytest
 from assistant import Assistant, history
 from assistant.fakes import ScriptedModel
 from assistant.llm import Message, ModelError
-from assistant.query.rewriting import Turn, put_in
+from assistant.query.rewriting import Turn, rewrite_standalone
 from assistant.rewrite import rewritten
 from assistant.settings import Settings
 from store.errors import NotFoundError
 
-LISTED = Turn("which papers study pruning?", "list", ("First Paper", "Second Paper: a subtitle", "Third Paper"))
+LISTED = Turn("which papers study pruning?", "list", ("First Paper", "Second Paper: a subtitle", "Third Paper"), ids=("a", "b", "c"))
 TOLD = Turn("how does QLoRA save memory?", "answer", ("QLoRA: Efficient Finetuning", "LoRA"))
 
 
@@ -31,20 +31,25 @@ TOLD = Turn("how does QLoRA save memory?", "answer", ("QLoRA: Efficient Finetuni
     [
         ("what does the second one find?", LISTED, 'what does "Second Paper: a subtitle" find?'),
         ("explain [3]", LISTED, 'explain "Third Paper"'),
-        ("which of them use transformers?", LISTED, "which papers on pruning use transformers?"),
+        ("which of them use transformers?", LISTED, "which of the papers on pruning use transformers?"),
         ("what about distillation?", LISTED, "which papers are about distillation?"),
         ("does it hurt accuracy?", LISTED, "does pruning hurt accuracy?"),
         ("what about GPTQ?", TOLD, "how does GPTQ save memory?"),
         ("what are its limits?", TOLD, 'what are "QLoRA: Efficient Finetuning"\'s limits?'),
         ("who studies double descent?", LISTED, "who studies double descent?"),
         ("Does label smoothing help because it regularizes?", LISTED, "Does label smoothing help because it regularizes?"),
-        ("why?", LISTED, "why (pruning)?"),
-        ("and [9]?", LISTED, "and [9] (pruning)?"),
+        ("why?", LISTED, "why: which papers study pruning?"),
+        ("and [9]?", LISTED, "pruning: [9]?"),
     ],
 )
 def test_follow_ups(text: str, turn: Turn, expected: str) -> None:
-    assert put_in(text, [turn]) == expected
-    assert put_in(text, []) == text
+    assert rewrite_standalone(text, [turn]).text == expected
+    assert rewrite_standalone(text, []).text == text
+
+
+def test_the_set_is_kept_to_and_more_leaves_out_what_was_shown() -> None:
+    assert rewrite_standalone("which of them use transformers?", [LISTED]).within == {"a", "b", "c"}
+    assert rewrite_standalone("more", [LISTED]).without == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(
